@@ -1,0 +1,53 @@
+# Everything a user or CI does, on a machine that has Python and pip.
+#   make demo                    install, set up a profile, compute the melting temperature of copper
+#   make demo STORAGE=postgres   the same on a PostgreSQL of its own
+#   make test                    the whole test suite, on SQLite and on PostgreSQL
+.DELETE_ON_ERROR:
+.PHONY: install demo test lint docs clean
+
+PYTHON ?= python3
+STORAGE ?= sqlite
+VENV ?= .venv
+PYTEST ?=
+BIN := $(VENV)/bin
+comma := ,
+
+ifeq ($(filter $(STORAGE),sqlite postgres),)
+$(error STORAGE is '$(STORAGE)', it can be sqlite or postgres)
+endif
+WITH_POSTGRES := $(if $(filter postgres,$(STORAGE)),$(comma)postgres)
+SETUP_OPTIONS := $(if $(filter postgres,$(STORAGE)),--postgres)
+# One profile for each storage, so that both demos can live side by side.
+PROFILE ?= dnpmelt$(if $(filter postgres,$(STORAGE)),-postgres)
+
+install: $(VENV)/.extras-engines,report,tests$(WITH_POSTGRES)
+
+demo: install
+	$(BIN)/aiida-dnpmelt setup --profile $(PROFILE) $(SETUP_OPTIONS)
+	$(BIN)/aiida-dnpmelt services up --profile $(PROFILE)
+	$(BIN)/aiida-dnpmelt launch tpc --profile $(PROFILE) --element Cu --pressure 0 --watch --potential-file \
+	  "$$($(BIN)/python -c 'from aiida_dnpmelt.setup.engines import lammps_potentials as f; print(f())')/Cu_mishin1.eam.alloy"
+
+test: $(VENV)/.extras-engines,report,tests,postgres
+	$(BIN)/python -m pytest -q $(PYTEST)
+	$(BIN)/python -m pytest -q --storage postgres $(PYTEST)
+
+lint: $(VENV)/.extras-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p aiida_dnpmelt
+
+docs: $(VENV)/.extras-engines,report,docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+# One stamp for each set of extras: nothing is installed twice until the metadata change.
+$(VENV)/.extras-%: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	touch $@
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info docs/_build

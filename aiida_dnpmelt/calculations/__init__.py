@@ -1,0 +1,1 @@
+"""Jobs that talk to a code, and the calculation functions that derive numbers."""

@@ -1,0 +1,329 @@
+"""One coexistence run in LAMMPS: preparation, melting of one half, production; or the rest of a run that was cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiida import orm
+from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.folders import Folder
+from aiida.engine import CalcJob, CalcJobProcessSpec
+from ase import Atoms
+from ase.io import write
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from aiida_dnpmelt.calculations.coexistence_script import (
+    DATA_FILE,
+    FRAMES_FILE,
+    LOG_FILE,
+    PRODUCTION,
+    Resume,
+    RunSpec,
+    Stage,
+    build_script,
+    preparation_steps,
+    probe_file,
+    stages_of,
+)
+from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.physics.crystals import in_plane_reflections, lattice_name
+from aiida_dnpmelt.physics.units import gpa_to_bar
+
+INPUT_FILE = "input.in"
+OUTPUT_FILE = "lammps.out"
+
+SLAB_THICKNESS_ANGSTROM = 3.5
+"""Least thickness of the slabs of the in-run order parameter."""
+WALL_TIME_SHARE = 0.95
+"""Share of the wall time after which LAMMPS stops by itself and writes a restart file."""
+
+_COUPLING = {"fcc": "xyz", "bcc": "xyz", "diamond": "xyz", "hcp": "xy"}
+
+
+class RestartState(BaseModel):
+    """What a job says of the state that it left."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: str
+    step: int = Field(ge=0)
+    file: str = Field(pattern=r"^[a-z]+\.([0-9]+|end)\.restart$")
+
+
+def positive(name: str, unit: str, largest: float) -> Any:
+    """Return a validator of a number node that must lie in (0, largest]."""
+
+    def validate(node: orm.Float | None, _: Any) -> str | None:
+        if node is not None and not 0 < node.value <= largest:
+            return f"{name}: {node.value:g} {unit} is outside the allowed range 0 < {name} <= {largest:g} {unit}"
+        return None
+
+    return validate
+
+
+def validate_pressure(node: orm.Float | None, _: Any) -> str | None:
+    """Check that a pressure is one of this planet's."""
+    if node is not None and not -10 <= node.value <= 1000:
+        return f"pressure: {node.value:g} GPa is outside the allowed range -10 <= pressure <= 1000 GPa"
+    return None
+
+
+def validate_repetitions(node: orm.List | None, _: Any) -> str | None:
+    """Check that there are three positive whole numbers."""
+    values = node.get_list() if node is not None else [1, 1, 1]
+    if len(values) != 3 or not all(isinstance(value, int) and 1 <= value <= 1000 for value in values):
+        return f"repetitions: {values} must be three whole numbers from 1 to 1000"
+    return None
+
+
+def validate_seed(node: orm.Int | None, _: Any) -> str | None:
+    """Check that a seed is positive."""
+    if node is not None and not 0 < node.value < 900_000_000:
+        return f"seed: {node.value} is outside the allowed range 1 to 899999999"
+    return None
+
+
+def fits(model: type[BaseModel], name: str) -> Any:
+    """Return a validator of a dictionary node that must fit a model, each key its own range."""
+
+    def validate(node: orm.Dict | None, _: Any) -> str | None:
+        if node is None:
+            return None
+        try:
+            model(**node.get_dict())
+        except ValidationError as exception:
+            return explain(exception, name)
+        return None
+
+    return validate
+
+
+def explain(exception: ValidationError, name: str) -> str:
+    """Return a sentence for each key that a model refused."""
+    return "; ".join(
+        f"{'.'.join([name, *map(str, error['loc'])])}: {error['msg']} (got {error['input']!r})"
+        for error in exception.errors()
+    )
+
+
+def validate_job(inputs: Mapping[str, Any], _: Any) -> str | None:
+    """Check what depends on more than one input of a job."""
+    if ("parent_folder" in inputs) != ("restart" in inputs):
+        return "parent_folder and restart: give both to go on with a run, or none to start one"
+    if "restart" in inputs and "parameters" in inputs:
+        settings = CoexistenceSettings(**inputs["parameters"].get_dict())
+        names = [*preparation_steps(settings), PRODUCTION]
+        if inputs["restart"]["stage"] not in names:
+            return f"restart.stage: {inputs['restart']['stage']!r} is not a stage of {settings.method!r}: {names}"
+    if any(name not in inputs for name in ("structure", "potential", "repetitions")):
+        return None
+    return validate_cell(inputs["structure"].get_ase(), inputs["repetitions"].get_list(), inputs["potential"])
+
+
+def validate_cell(cell: Atoms, repetitions: Sequence[int], potential: PotentialData) -> str | None:
+    """Check that the potential knows the species, and that the repeated cell is larger than its reach."""
+    missing = sorted(set(cell.get_chemical_symbols()) - set(potential.type_map))
+    if missing:
+        return f"potential: it has no {', '.join(missing)}, it knows {', '.join(potential.type_map)}"
+    lengths = cell.cell.lengths() * repetitions
+    if min(lengths) < 2 * potential.cutoff:
+        size = " x ".join(f"{length:.1f}" for length in lengths)
+        return (
+            f"repetitions: {list(repetitions)} make a cell of {size} Angstrom, it must be at least twice the "
+            f"cutoff of {potential.cutoff:g} Angstrom along each axis"
+        )
+    return None
+
+
+class LammpsCoexistenceCalculation(CalcJob):
+    """Run solid and liquid of one crystal side by side in LAMMPS.
+
+    The job writes its own input from nodes, one stage after another; what the script does is in
+    `aiida_dnpmelt.calculations.coexistence_script`. It does not stand on the raw calculation of aiida-lammps,
+    whose only addition would be a ready script as an input: a number in such a script has no link to where it
+    came from.
+    """
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Declare inputs, outputs and exit codes."""
+        super().define(spec)
+        spec.input("structure", valid_type=orm.StructureData, help="Orthogonal cell of the crystal, z the long axis.")
+        spec.input("potential", valid_type=PotentialData, help="Interatomic potential.")
+        spec.input(
+            "temperature",
+            valid_type=orm.Float,
+            serializer=orm.to_aiida_type,
+            validator=positive("temperature", "K", 20_000),
+            help="Temperature of the preparation, the guess of T_m, in K.",
+        )
+        spec.input(
+            "pressure",
+            valid_type=orm.Float,
+            serializer=orm.to_aiida_type,
+            validator=validate_pressure,
+            help="Pressure in GPa.",
+        )
+        spec.input(
+            "seed",
+            valid_type=orm.Int,
+            serializer=orm.to_aiida_type,
+            validator=validate_seed,
+            help="Seed of all random numbers of the run.",
+        )
+        spec.input(
+            "repetitions",
+            valid_type=orm.List,
+            serializer=orm.to_aiida_type,
+            validator=validate_repetitions,
+            help="Repetitions of the cell along x, y, z.",
+        )
+        spec.input(
+            "production_time",
+            valid_type=orm.Float,
+            serializer=orm.to_aiida_type,
+            validator=positive("production_time", "ps", 1_000_000),
+            help="Length of the production in ps, counted from its start, also for a run that goes on.",
+        )
+        spec.input(
+            "parameters",
+            valid_type=orm.Dict,
+            serializer=orm.to_aiida_type,
+            validator=fits(CoexistenceSettings, "parameters"),
+            help="Settings of the run, see CoexistenceSettings.",
+        )
+        spec.input(
+            "parent_folder",
+            valid_type=orm.RemoteData,
+            required=False,
+            help="Folder of the job that left the restart file.",
+        )
+        spec.input(
+            "restart",
+            valid_type=orm.Dict,
+            serializer=orm.to_aiida_type,
+            validator=fits(RestartState, "restart"),
+            required=False,
+            help="Where to go on: `stage`, `step` and `file`, as a former job gave it in its output `restart`.",
+        )
+        spec.inputs.validator = validate_job
+        options = spec.inputs["metadata"]["options"]
+        options["parser_name"].default = "dnpmelt.coexistence"
+        options["input_filename"].default = INPUT_FILE
+        options["output_filename"].default = OUTPUT_FILE
+        options["resources"].default = lambda: {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+        options["withmpi"].default = False
+
+        spec.output("results", valid_type=orm.Dict, help="How the job ended, what it cost; units in the keys.")
+        spec.output("run", valid_type=orm.ArrayData, required=False, help="Series, frames and profiles of the run.")
+        spec.output("restart", valid_type=orm.Dict, required=False, help="Where the run can be taken up.")
+        spec.default_output_node = "results"
+
+        spec.exit_code(
+            302,
+            "ERROR_LOG_MISSING",
+            message="LAMMPS left no log: see the scheduler's output and the file lammps.out.",
+            invalidates_cache=True,
+        )
+        spec.exit_code(
+            303,
+            "ERROR_LOG_UNREADABLE",
+            message="The log holds no thermo row: see log.lammps and the scheduler's output.",
+            invalidates_cache=True,
+        )
+        spec.exit_code(
+            304,
+            "ERROR_FRAMES_UNREADABLE",
+            message="The frames cannot be read: {reason}",
+            invalidates_cache=True,
+        )
+        spec.exit_code(
+            400,
+            "ERROR_OUT_OF_WALLTIME",
+            message="The wall time ended the run in stage {stage}: go on from the output `restart`.",
+        )
+        spec.exit_code(
+            401,
+            "ERROR_INTERRUPTED",
+            message="The run was cut in stage {stage}: go on from the output `restart`, if there is one.",
+            invalidates_cache=True,
+        )
+        spec.exit_code(410, "ERROR_LOST_ATOMS", message="Atoms were lost: use a shorter time step. {reason}")
+        spec.exit_code(
+            411,
+            "ERROR_NOT_FINITE",
+            message="The run exploded: use a shorter time step, or check the potential. {reason}",
+        )
+        spec.exit_code(
+            412,
+            "ERROR_UNKNOWN_PAIR_STYLE",
+            message="This LAMMPS does not know the pair style of the potential: use another code. {reason}",
+        )
+        spec.exit_code(413, "ERROR_BAD_POTENTIAL", message="LAMMPS cannot use the potential file. {reason}")
+        spec.exit_code(414, "ERROR_MISSING_ELEMENT", message="The potential lacks an element. {reason}")
+        spec.exit_code(415, "ERROR_LAMMPS", message="LAMMPS ended with an error. {reason}")
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        """Write the input, the cell and the potential; a run that goes on gets its restart file instead."""
+        inputs = self.inputs
+        atoms = inputs.structure.get_ase()
+        species = sorted(set(atoms.get_chemical_symbols()))
+        settings = CoexistenceSettings(**inputs.parameters.get_dict())
+        resume = Resume(**inputs.restart.get_dict()) if "restart" in inputs else None
+        wall_seconds = inputs.metadata.options.get("max_wallclock_seconds")
+        spec = run_spec(self.node, int(WALL_TIME_SHARE * wall_seconds) if wall_seconds else None)
+        potential: PotentialData = inputs.potential
+
+        with folder.open(INPUT_FILE, "w", encoding="utf-8") as handle:
+            handle.write(build_script(settings, spec, resume))
+        with folder.open(potential.filename, "wb") as target:
+            target.write(potential.get_content(mode="rb"))
+
+        calcinfo = CalcInfo()
+        calcinfo.provenance_exclude_list = [potential.filename]
+        if resume is None:
+            with folder.open(DATA_FILE, "w", encoding="utf-8") as handle:
+                write(handle, atoms, format="lammps-data", specorder=species, masses=True)
+        else:
+            parent: orm.RemoteData = inputs.parent_folder
+            source = f"{parent.get_remote_path()}/{resume.file}"
+            calcinfo.remote_copy_list = [(parent.computer.uuid, source, resume.file)]
+
+        codeinfo = CodeInfo()
+        codeinfo.code_uuid = inputs.code.uuid
+        codeinfo.stdout_name = OUTPUT_FILE
+        codeinfo.cmdline_params = ["-in", INPUT_FILE, "-log", LOG_FILE, "-screen", "none"]
+        if potential.pair_style.startswith("eam"):
+            codeinfo.cmdline_params += ["-sf", "opt"]
+        calcinfo.codes_info = [codeinfo]
+        calcinfo.retrieve_list = [LOG_FILE, OUTPUT_FILE, probe_file(PRODUCTION)]
+        calcinfo.retrieve_temporary_list = [FRAMES_FILE]
+        return calcinfo
+
+
+def run_spec(node: orm.CalcJobNode, wall_seconds: int | None = None) -> RunSpec:
+    """Return what the inputs of a job say of its run."""
+    inputs = node.inputs
+    atoms = inputs.structure.get_ase()
+    repetitions = inputs.repetitions.get_list()
+    species = sorted(set(atoms.get_chemical_symbols()))
+    length = float(atoms.cell.lengths()[2]) * repetitions[2]
+    return RunSpec(
+        temperature_k=inputs.temperature.value,
+        pressure_bar=gpa_to_bar(inputs.pressure.value),
+        seed=inputs.seed.value,
+        repetitions=(repetitions[0], repetitions[1], repetitions[2]),
+        pair_commands=tuple(inputs.potential.lammps_commands(inputs.potential.filename, species)),
+        reflections=tuple(in_plane_reflections(atoms)),
+        n_slabs=max(4, int(length / SLAB_THICKNESS_ANGSTROM)),
+        couple=_COUPLING.get(lattice_name(atoms), "none"),
+        production_ps=inputs.production_time.value,
+        wall_seconds=wall_seconds,
+    )
+
+
+def stages(node: orm.CalcJobNode) -> list[Stage]:
+    """Return the stages of a job's run, in their order."""
+    return stages_of(CoexistenceSettings(**node.inputs.parameters.get_dict()), run_spec(node))

@@ -1,0 +1,64 @@
+"""The command line, `aiida-dnpmelt`.
+
+A command's module is imported when the command is run, so that `--help` is instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sysconfig
+
+import click
+
+from aiida_dnpmelt import __version__
+
+COMMANDS = {
+    "setup": ("setup:setup", "Set up a profile, this machine and its codes."),
+    "services": ("setup:services", "Start, stop and show PostgreSQL and the daemon."),
+    "doctor": ("setup:doctor", "Check all that a run needs, with a remedy for what fails."),
+    "potential": ("potential:potential", "Store and show potentials."),
+    "launch": ("launch:launch", "Launch a work chain."),
+    "tm": ("tm:tm", "Query melting temperatures."),
+    "status": ("status:status", "Show the progress of work chains."),
+}
+"""Name of a command: where its function is, and one line on it."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands in the order in which a user needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, function = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="aiida-dnpmelt")
+def main() -> None:
+    """Melting temperatures with machine-learned potentials, and the provenance of every step."""
+    put_scripts_on_path()
+
+
+def put_scripts_on_path() -> None:
+    """Put the programs of this environment first on PATH, where AiiDA looks for the `verdi` that is its daemon.
+
+    Without an activated environment there is none, or that of another one.
+    """
+    scripts = sysconfig.get_path("scripts")
+    path = os.environ.get("PATH", os.defpath)
+    if path.split(os.pathsep)[0] != scripts:
+        os.environ["PATH"] = os.pathsep.join([scripts, path])

@@ -1,0 +1,203 @@
+"""Launch work chains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_dnpmelt.cli.options import profile_option
+
+if TYPE_CHECKING:
+    from aiida.engine import ProcessBuilder
+    from aiida.orm import InstalledCode, StructureData
+    from ase import Atoms
+
+    from aiida_dnpmelt.data.potential import PotentialData
+
+PROTOCOLS = ("balanced", "fast", "stringent", "paper", "paper-script")
+
+
+@click.group()
+def launch() -> None:
+    """Launch a work chain."""
+
+
+@launch.command()
+@click.option("--element", help="Chemical symbol; its lattice and guess come from the table of the elements.")
+@click.option("--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the tabulated.")
+@click.option("--structure", "structure_file", type=click.Path(exists=True, dir_okay=False), help="Or a file of it.")
+@click.option("--potential", help="PK, UUID or label of a stored potential.")
+@click.option("--potential-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Or a file.")
+@click.option("--pressure", type=float, help="Pressure in GPa; 0 unless the protocol says otherwise.")
+@click.option("--temperature", type=float, help="First guess in K instead of the experimental one.")
+@click.option("--protocol", type=click.Choice(PROTOCOLS), default="balanced", show_default=True, help="Protocol.")
+@click.option("--target", type=float, help="Standard uncertainty to reach in K.")
+@click.option("--budget", type=float, help="Atom-steps after which nothing new is started.")
+@click.option("--repetitions", type=int, nargs=3, help="Repetitions of the conventional cell along x, y, z.")
+@click.option("--seed", "seeds", type=int, multiple=True, help="Seed of a run; give as many as may be started.")
+@click.option("--code", help="LAMMPS; 'lmp@localhost', or 'lmp-deepmd@localhost' for a DNP.")
+@click.option("--max-wallclock", type=click.IntRange(min=10), help="Wall time of a job in s.")
+@click.option("--mpi", type=click.IntRange(min=1), default=1, show_default=True, help="MPI processes of a job.")
+@click.option("--dry-run", is_flag=True, help="Say what would be run and what it would cost.")
+@click.option("--watch", is_flag=True, help="Show the progress until the end; the run goes on if you leave.")
+@profile_option
+def tpc(dry_run: bool, watch: bool, **values: Any) -> None:
+    """Compute a melting temperature by two-phase coexistence."""
+    from aiida.engine import submit
+
+    from aiida_dnpmelt.cli.watch import watch_to_end
+
+    try:
+        builder = _builder(values)
+    except (ValueError, KeyError) as exception:
+        raise click.ClickException(str(exception.args[0] if exception.args else exception)) from exception
+    _check(builder)
+    if dry_run:
+        click.echo(_forecast(builder))
+        return
+    _check_daemon()
+    node = submit(builder)
+    click.echo(f"work chain {node.pk} is submitted: aiida-dnpmelt status {node.pk}")
+    if watch:
+        watch_to_end(node)
+
+
+def _builder(values: dict[str, Any]) -> ProcessBuilder:
+    from aiida import orm
+
+    from aiida_dnpmelt.workchains.tpc import TPCWorkChain
+
+    potential = _potential(values["potential"], values["potential_file"])
+    overrides: dict[str, Any] = {"plan": {}}
+    for key, name in (("target", "target_uncertainty_k"), ("budget", "budget_atom_steps")):
+        if values[key] is not None:
+            overrides["plan"][name] = values[key]
+    if values["seeds"]:
+        overrides["seeds"] = list(values["seeds"])
+    options: dict[str, Any] = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": values["mpi"]}}
+    options["withmpi"] = values["mpi"] > 1
+    if values["max_wallclock"]:
+        options["max_wallclock_seconds"] = values["max_wallclock"]
+    builder = TPCWorkChain.get_builder_from_protocol(
+        _code(values["code"], potential),
+        _structure(values["element"], values["lattice"], values["structure_file"]),
+        potential,
+        values["protocol"],
+        overrides,
+        options,
+    )
+    if values["pressure"] is not None:
+        builder.pressure = orm.Float(values["pressure"])
+    if values["temperature"] is not None:
+        builder.temperature = orm.Float(values["temperature"])
+    if values["repetitions"]:
+        builder.repetitions = orm.List(list(values["repetitions"]))
+    return builder
+
+
+def _potential(identifier: str | None, file: Path | None) -> PotentialData:
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+    from aiida.orm import load_node
+
+    from aiida_dnpmelt.data.potential import PotentialData
+    from aiida_dnpmelt.provenance.importers import import_potential
+
+    if (identifier is None) == (file is None):
+        raise ValueError("give either --potential or --potential-file")
+    if file is not None:
+        return import_potential(file)
+    try:
+        node = load_node(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError):
+        node = _labelled(str(identifier))
+    if not isinstance(node, PotentialData):
+        raise ValueError(f"--potential: node {node.pk} is no potential: see `aiida-dnpmelt potential list`")
+    return node
+
+
+def _labelled(label: str) -> PotentialData:
+    from aiida.orm import QueryBuilder
+
+    from aiida_dnpmelt.data.potential import PotentialData
+
+    found: list[PotentialData] = QueryBuilder().append(PotentialData, filters={"label": label}).all(flat=True)
+    if len(found) != 1:
+        raise ValueError(
+            f"--potential: {len(found)} potentials are called {label!r}: see `aiida-dnpmelt potential list`"
+        )
+    return found[0]
+
+
+def _structure(symbol: str | None, lattice: str | None, file: str | None) -> StructureData:
+    from aiida.orm import StructureData
+
+    from aiida_dnpmelt.data.elements import element
+    from aiida_dnpmelt.physics.crystals import crystal
+
+    if (symbol is None) == (file is None):
+        raise ValueError("give either --element or --structure")
+    if file is not None:
+        return StructureData(ase=_read(file))
+    entry = element(str(symbol))
+    if entry.a is None:
+        raise ValueError(f"--element: the table has no lattice of {symbol}: give --structure")
+    if lattice is None or lattice == entry.lattice:
+        return StructureData(ase=crystal(entry.symbol, entry.lattice, entry.a, entry.c))
+    raise ValueError(f"--lattice: the table has {symbol} as {entry.lattice}: give --structure for {lattice}")
+
+
+def _read(file: str) -> Atoms:
+    from ase.io import read
+
+    try:
+        return read(file)
+    except Exception as exception:  # the readers of ASE raise whatever happens to them
+        raise ValueError(f"--structure: '{file}' holds no structure that ASE can read: {exception}") from exception
+
+
+def _code(label: str | None, potential: PotentialData) -> InstalledCode:
+    from aiida.common.exceptions import NotExistent
+    from aiida.orm import load_code
+
+    name = label or ("lmp-deepmd@localhost" if potential.pair_style == "deepmd" else "lmp@localhost")
+    try:
+        return load_code(name)
+    except NotExistent as exception:
+        raise ValueError(
+            f"--code: there is no code {name!r}: run `aiida-dnpmelt setup`, or give another"
+        ) from exception
+
+
+def _check(builder: ProcessBuilder) -> None:
+    """Refuse bad input before anything is stored or submitted."""
+    problem = builder.process_class.spec().inputs.validate(builder._inputs(prune=True))
+    if problem is not None:
+        raise click.ClickException(f"{problem.message}")
+
+
+def _check_daemon() -> None:
+    from aiida.engine.daemon.client import get_daemon_client
+
+    if not get_daemon_client().is_daemon_running:
+        raise click.ClickException("the daemon does not run: start it by `aiida-dnpmelt services up`")
+
+
+def _forecast(builder: ProcessBuilder) -> str:
+    """Return what a launch would run, and what it would cost if the guess is good."""
+    from aiida_dnpmelt.provenance.cost import core_hours
+    from aiida_dnpmelt.workchains.tpc import forecast_of
+
+    found = forecast_of(builder)
+    hours, source = core_hours(builder.potential, found.atom_steps)
+    return "\n".join(
+        [
+            f"{builder.structure.get_formula()} with {builder.potential.label}, protocol {builder.protocol.value}:",
+            f"  {found.n_atoms} atoms, first guess {found.temperature_k:.0f} K, {builder.pressure.value:g} GPa",
+            f"  {found.runs} runs of {found.time_ps:.0f} ps, some {found.jobs} jobs",
+            f"  {found.atom_steps:.3g} atom-steps, some {hours:.2g} core-hours ({source})",
+            "  more if the first guess is far off; nothing new is started beyond "
+            f"{builder.plan['budget_atom_steps']:.3g} atom-steps",
+        ]
+    )

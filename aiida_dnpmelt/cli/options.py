@@ -1,0 +1,63 @@
+"""Options that commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from aiida.manage.configuration import Profile
+
+DEFAULT_PROFILE = "dnpmelt"
+PROFILE_HELP = "Profile to use. Default: 'dnpmelt' if it exists, else the default profile of AiiDA."
+
+profile_name_option = click.option("-p", "--profile", "name", help=PROFILE_HELP)
+"""The option `--profile` for commands that must run where the storage does not open."""
+
+
+def find_profile(name: str | None) -> Profile:
+    """Return the profile that was named, else `dnpmelt` if there is one, else the default profile."""
+    from aiida.common.exceptions import ConfigurationError
+    from aiida.manage.configuration import get_config
+
+    try:
+        config = get_config()
+        if name is None and DEFAULT_PROFILE in config.profile_names:
+            name = DEFAULT_PROFILE
+        return config.get_profile(name)
+    except ConfigurationError as exception:
+        raise click.ClickException(f"{exception}: run `aiida-dnpmelt setup` first") from exception
+
+
+def _load(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if ctx.resilient_parsing:
+        return
+    from aiida import load_profile
+    from aiida.common.exceptions import ConfigurationError
+    from aiida.manage import get_manager
+
+    profile = find_profile(value)
+    try:
+        load_profile(profile.name, allow_switch=True)
+        get_manager().get_profile_storage()
+    except ConfigurationError as exception:
+        message = f"the storage of profile '{profile.name}' does not open: run `aiida-dnpmelt doctor`\n{exception}"
+        raise click.ClickException(message) from exception
+
+
+def profile_option(function: Any) -> Any:
+    """Add the option `--profile`: the profile is loaded before the command, which does not see its name."""
+    return click.option("-p", "--profile", callback=_load, expose_value=False, help=PROFILE_HELP)(function)
+
+
+def format_option(*formats: str) -> Any:
+    """Return an option `--format` that takes one of `formats`, the first by default."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="How to print the result.",
+    )

@@ -1,0 +1,32 @@
+"""Print rows as a table, as JSON or as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+FORMATS = ("table", "json", "csv")
+
+
+def echo_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output_format: str) -> None:
+    """Print the values of ``columns`` of each row; lists are joined by spaces but in JSON."""
+    if output_format == "json":
+        click.echo(json.dumps([{name: row[name] for name in columns} for row in rows], indent=2))
+        return
+    cells = [[_text(row[name]) for name in columns] for row in rows]
+    if output_format == "csv":
+        csv.writer(sys.stdout, lineterminator="\n").writerows([list(columns), *cells])
+        return
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    for line in [list(columns), *cells]:
+        padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def _text(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

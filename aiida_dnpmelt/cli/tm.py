@@ -1,0 +1,98 @@
+"""Melting temperatures of the profile: list and show them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from aiida_dnpmelt.cli.options import format_option, profile_option
+from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
+
+if TYPE_CHECKING:
+    from aiida_dnpmelt.provenance.query import MeltingPoint
+
+COLUMNS = ("pk", "element", "lattice", "P/GPa", "T_m/K", "95 %/K", "verdict", "potential", "protocol", "created")
+
+
+@click.group()
+def tm() -> None:
+    """Query melting temperatures."""
+
+
+@tm.command("list")
+@click.option("--element", help="Chemical symbol.")
+@click.option("--pressure", type=float, nargs=1, help="Pressure in GPa.")
+@click.option("--potential", help="Part of the label of the potential, or of its SHA-256.")
+@click.option("--protocol", help="Name of the protocol.")
+@click.option("--verdict", type=click.Choice(["valid", "unfinished", "invalid"]), help="Verdict.")
+@click.option("--all", "everything", is_flag=True, help="Also invalid and superseded ones.")
+@format_option(*FORMATS)
+@profile_option
+def list_(
+    element: str | None,
+    pressure: float | None,
+    potential: str | None,
+    protocol: str | None,
+    verdict: str | None,
+    everything: bool,
+    output_format: str,
+) -> None:
+    """List melting temperatures, the latest first."""
+    from aiida_dnpmelt.provenance.query import melting_points
+
+    points = melting_points(element, pressure, potential, protocol, verdict, everything)
+    if output_format == "table":
+        if not points:
+            click.echo("No melting temperature found. Compute one: aiida-dnpmelt launch tpc --help")
+            return
+        echo_rows([_row(point) for point in points], COLUMNS, output_format)
+        return
+    records = [_record(point) for point in points]
+    keys = list(dict.fromkeys(key for record in records for key in record))
+    echo_rows([{**dict.fromkeys(keys), **record} for record in records], keys, output_format)
+
+
+@tm.command()
+@click.argument("pk", type=int)
+@format_option("table", "json")
+@profile_option
+def show(pk: int, output_format: str) -> None:
+    """Show one melting temperature with all that belongs to it.
+
+    PK is that of the work chain or of its output `melting_point`.
+    """
+    from aiida_dnpmelt.provenance.query import melting_point
+    from aiida_dnpmelt.report.tpc import print_point
+
+    try:
+        point = melting_point(pk)
+    except ValueError as exception:
+        raise click.ClickException(str(exception)) from exception
+    if output_format == "json":
+        click.echo(json.dumps(_record(point), indent=2))
+    else:
+        print_point(point)
+
+
+def _record(point: MeltingPoint) -> dict[str, object]:
+    own = {"pk": point.pk, "created": point.created.isoformat(), "superseded": point.superseded}
+    return {**own, **point.details}
+
+
+def _row(point: MeltingPoint) -> dict[str, object]:
+    low, high = point.details["interval_low_k"], point.details["interval_high_k"]
+    values = (
+        point.pk,
+        point.element,
+        point.lattice,
+        f"{point.pressure_gpa:g}",
+        point.notation,
+        "-" if low is None else f"{low:.0f} to {high:.0f}",
+        f"{point.verdict}, superseded" if point.superseded else point.verdict,
+        point.potential,
+        point.protocol,
+        f"{point.created:%Y-%m-%d %H:%M}",
+    )
+    return dict(zip(COLUMNS, values, strict=True))

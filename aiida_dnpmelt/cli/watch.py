@@ -1,0 +1,95 @@
+"""Show how work chains proceed."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from aiida.orm import WorkChainNode
+
+    from aiida_dnpmelt.report.progress import RunProgress
+
+REFRESH_SECONDS = 5
+COLUMNS = ("run", "guess/K", "stage", "done", "T/K", "solid", "to go")
+
+
+def progress_table(node: WorkChainNode, runs: Sequence[RunProgress]) -> Table:
+    """Return a table of the runs of the last round of a work chain."""
+    table = Table(*COLUMNS, title=f"{node.label or 'TPC'} <{node.pk}>: {node.description or 'no estimate yet'}")
+    for run in runs:
+        table.add_row(
+            run.label,
+            f"{run.guess_k:.0f}",
+            run.stage or run.state,
+            "" if run.fraction is None else f"{run.fraction:.0%}",
+            "" if run.temperature_k is None else f"{run.temperature_k:.0f}",
+            "" if run.solid_fraction is None else f"{run.solid_fraction:.2f}",
+            "" if run.remaining_s is None else _duration(run.remaining_s),
+        )
+    return table
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def print_status(nodes: Sequence[WorkChainNode]) -> None:
+    """Print the progress of work chains once."""
+    from aiida_dnpmelt.report.progress import progress
+
+    console = Console()
+    for node in nodes:
+        console.print(progress_table(node, progress(node)))
+
+
+def watch_to_end(node: WorkChainNode) -> None:
+    """Show the progress until the work chain ends, then its result; exit with 1 if it failed."""
+    from aiida_dnpmelt.report.progress import progress
+
+    console = Console()
+    try:
+        if console.is_terminal:
+            with Live(console=console, refresh_per_second=1, transient=True) as live:
+                while not node.is_terminated:
+                    live.update(Group(progress_table(node, progress(node))))
+                    time.sleep(REFRESH_SECONDS)
+        else:
+            _print_lines(node)
+    except KeyboardInterrupt:
+        click.echo(f"\nThe run goes on: aiida-dnpmelt status {node.pk}. To end it: verdi process kill {node.pk}")
+        return
+    if "melting_point" in node.outputs:
+        click.echo(node.tools.summary())
+        click.echo(f"work chain {node.pk}: aiida-dnpmelt tm show {node.pk}, verdi process status {node.pk}")
+    if not node.is_finished_ok:
+        click.echo(f"work chain {node.pk} did not succeed: {node.exit_message or node.process_state.value}", err=True)
+        sys.exit(1)
+
+
+def _print_lines(node: WorkChainNode) -> None:
+    """Print a line for each run whenever its stage, or the estimate, changes: for logs and pipes."""
+    from aiida_dnpmelt.report.progress import progress
+
+    seen: set[str] = set()
+    while not node.is_terminated:
+        lines = [node.description] if node.description else []
+        for run in progress(node):
+            tenth = "" if run.fraction is None else f", {10 * int(10 * run.fraction)} % done"
+            known = run.solid_fraction is not None and run.stage == "production"
+            solid = f", solid fraction about {run.solid_fraction:.1f}" if known else ""
+            lines.append(f"{run.label}: {run.stage or run.state}{tenth}{solid}")
+        for line in lines:
+            if line not in seen:
+                click.echo(line)
+                seen.add(line)
+        time.sleep(REFRESH_SECONDS)

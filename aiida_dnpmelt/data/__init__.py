@@ -1,0 +1,1 @@
+"""Node types and the table of the elements."""

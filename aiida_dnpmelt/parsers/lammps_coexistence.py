@@ -1,0 +1,146 @@
+"""Read what a coexistence job left: its log, its probes and its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO, TextIOWrapper
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from aiida import orm
+from aiida.engine import ExitCode
+from aiida.parsers import Parser
+
+from aiida_dnpmelt.calculations.coexistence_script import (
+    FRAMES_FILE,
+    LOG_FILE,
+    PRODUCTION,
+    End,
+    Resume,
+    last_state,
+    probe_file,
+)
+from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.calculations.lammps_coexistence import stages
+from aiida_dnpmelt.data.runs import to_node
+from aiida_dnpmelt.parsers.coexistence_files import RunFacts, dynamics, read_run
+from aiida_dnpmelt.physics.lammps_log import Log, ThermoBlock, read_log
+from aiida_dnpmelt.physics.run import CoexistenceRun
+
+_FAILURES = {
+    "lost_atoms": "ERROR_LOST_ATOMS",
+    "non_finite": "ERROR_NOT_FINITE",
+    "unknown_pair_style": "ERROR_UNKNOWN_PAIR_STYLE",
+    "bad_potential": "ERROR_BAD_POTENTIAL",
+    "missing_element": "ERROR_MISSING_ELEMENT",
+}
+
+
+class LammpsCoexistenceParser(Parser):
+    """Parser of `LammpsCoexistenceCalculation`: keeps what there is, whatever ended the job."""
+
+    def parse(self, **kwargs: Any) -> ExitCode | None:
+        """Store the outputs and return the exit code of how the job ended."""
+        if LOG_FILE not in self.retrieved.base.repository.list_object_names():
+            return self.exit_codes.ERROR_LOG_MISSING
+        with self._text(LOG_FILE) as lines:
+            log = read_log(lines)
+        settings = CoexistenceSettings(**self.node.inputs.parameters.get_dict())
+        facts = self._facts(settings)
+        tables = dynamics(log, facts)
+        broken = self._failure(log)
+        if not tables:
+            return broken or self.exit_codes.ERROR_LOG_UNREADABLE
+        try:
+            run = self._run(log, facts, Path(kwargs["retrieved_temporary_folder"]) / FRAMES_FILE)
+        except ValueError as exception:
+            return broken or self.exit_codes.ERROR_FRAMES_UNREADABLE.format(reason=exception)
+        reached = log.stage == PRODUCTION and self._last_step(log, tables) >= self._target(settings)
+        ended = run.bulk_melted or run.halted or reached
+        state = self._state(log, facts, self._last_step(log, tables), settings)
+        self.out("run", to_node(run))
+        self.out("results", orm.Dict(_results(log, tables, run, ended)))
+        if state is not None and not run.bulk_melted:
+            self.out("restart", orm.Dict({"stage": state.stage, "step": state.step, "file": state.file}))
+        if broken is not None:
+            return broken
+        if ended:
+            return None
+        code = self.exit_codes.ERROR_OUT_OF_WALLTIME if log.timed_out else self.exit_codes.ERROR_INTERRUPTED
+        return code.format(stage=log.stage)
+
+    @contextmanager
+    def _text(self, name: str) -> Iterator[TextIO]:
+        """Open a retrieved file as text, whatever bytes a job that was cut left in it; empty if it is missing."""
+        if name not in self.retrieved.base.repository.list_object_names():
+            yield StringIO()
+            return
+        with (
+            self.retrieved.base.repository.open(name, "rb") as handle,
+            TextIOWrapper(handle, encoding="utf-8", errors="replace") as text,
+        ):
+            yield text
+
+    def _facts(self, settings: CoexistenceSettings) -> RunFacts:
+        inputs = self.node.inputs
+        atoms, repetitions = inputs.structure.get_ase(), inputs.repetitions.get_list()
+        return RunFacts(
+            seed=inputs.seed.value,
+            n_atoms=len(atoms) * int(np.prod(repetitions)),
+            mass_amu=float(atoms.get_masses().mean()),
+            length_angstrom=float(atoms.cell.lengths()[2]) * repetitions[2],
+            guess_k=inputs.temperature.value,
+            pressure_gpa=inputs.pressure.value,
+            timestep_fs=settings.timestep_fs,
+            sample_steps=settings.sample_steps,
+            stages=tuple(stages(self.node)),
+        )
+
+    def _run(self, log: Log, facts: RunFacts, frames: Path) -> CoexistenceRun:
+        with self._text(probe_file(PRODUCTION)) as probes:
+            if not frames.exists():
+                return read_run(log, probes, (), facts)
+            with frames.open(encoding="utf-8", errors="replace") as lines:
+                return read_run(log, probes, lines, facts)
+
+    def _failure(self, log: Log) -> ExitCode | None:
+        kind = log.failure()
+        if kind is None:
+            return None
+        reason = log.errors[0] if log.errors else ""
+        return getattr(self.exit_codes, _FAILURES.get(kind, "ERROR_LAMMPS")).format(reason=reason)
+
+    def _state(self, log: Log, facts: RunFacts, step: int, settings: CoexistenceSettings) -> Resume | None:
+        """Return where the run can be taken up."""
+        begin = Resume(**self.node.inputs.restart.get_dict()) if "restart" in self.node.inputs else None
+        end = End(log.stage, step, script_ended=log.complete and not log.halted, timed_out=log.timed_out)
+        return last_state(settings, [stage.name for stage in facts.stages], begin, end)
+
+    def _last_step(self, log: Log, tables: list[ThermoBlock]) -> int:
+        """Return the last step of the stage that the log announced last, 0 if it shows none of it."""
+        return int(tables[-1]["Step"][-1]) if tables[-1].stage == log.stage else 0
+
+    def _target(self, settings: CoexistenceSettings) -> int:
+        return settings.steps(self.node.inputs.production_time.value)
+
+
+def _results(log: Log, tables: list[ThermoBlock], run: CoexistenceRun, ended: bool) -> dict[str, Any]:
+    """Return how the job ended and what it cost."""
+    steps = sum(int(block["Step"][-1] - block["Step"][0]) for block in tables)
+    seconds = sum(block.loop.seconds * block.loop.processes for block in tables if block.loop is not None)
+    return {
+        "ended": ended,
+        "halted": run.halted,
+        "bulk_melted": run.bulk_melted,
+        "stage": log.stage,
+        "production_time_ps": run.length_ps,
+        "atoms": run.n_atoms,
+        "steps": steps,
+        "atom_steps": steps * run.n_atoms,
+        "core_hours": seconds / 3600,
+        "lammps_version": log.version,
+        "warnings": list(log.warnings),
+        "errors": list(log.errors),
+    }

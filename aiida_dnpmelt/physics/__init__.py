@@ -1,0 +1,1 @@
+"""Physics and statistics with numpy and scipy only; imports no AiiDA."""

@@ -1,0 +1,165 @@
+"""Ask the provenance graph for melting points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from aiida import orm
+
+PROCESS_TYPE = "aiida.workflows:dnpmelt.tpc"
+OUTPUT = "melting_point"
+_RANKS = {"invalid": 0, "unfinished": 1, "valid": 2}
+
+
+@dataclass(frozen=True)
+class MeltingPoint:
+    """A melting point of the graph; temperatures in K, pressure in GPa.
+
+    :param pk: of the work chain that made it.
+    :param node_pk: of the dictionary that holds it.
+    :param verdict: ``valid``, ``unfinished`` or ``invalid``.
+    :param superseded: there is a later one with the same element, lattice, pressure, potential and protocol.
+    :param details: the whole dictionary, see the reference of the schema.
+    """
+
+    pk: int
+    node_pk: int
+    created: datetime
+    element: str
+    lattice: str
+    pressure_gpa: float
+    melting_temperature_k: float | None
+    standard_uncertainty_k: float | None
+    verdict: str
+    protocol: str
+    potential: str
+    superseded: bool
+    details: dict[str, Any]
+
+    @property
+    def notation(self) -> str:
+        """Return T_m as ``1333(5)``, the uncertainty in units of the last digits."""
+        return notation(self.melting_temperature_k, self.standard_uncertainty_k)
+
+
+def notation(value: float | None, uncertainty: float | None) -> str:
+    """Return a number with its standard uncertainty in units of its last digits: ``1333(5)``, ``926.7(4)``.
+
+    The uncertainty has one digit, or two if it begins with 1 below the decimal point or is 10 or more.
+    """
+    if value is None or uncertainty is None or not math.isfinite(uncertainty) or uncertainty <= 0:
+        return "-"
+    decimals = max(0, -math.floor(math.log10(uncertainty)))
+    if decimals and round(uncertainty * 10**decimals) == 1:
+        decimals += 1
+    digits = round(uncertainty * 10**decimals)
+    return f"{value:.{decimals}f}({max(digits, 1)})"
+
+
+def melting_points(
+    element: str | None = None,
+    pressure_gpa: float | tuple[float, float] | None = None,
+    potential: str | None = None,
+    protocol: str | None = None,
+    verdict: str | None = None,
+    everything: bool = False,
+) -> list[MeltingPoint]:
+    """Return the melting points of the profile, the latest first.
+
+    :param pressure_gpa: a pressure, or the lowest and the highest, in GPa.
+    :param potential: part of the label of the potential, or of its SHA-256.
+    :param everything: also those that are invalid, superseded, or whose work chain failed.
+    """
+    # The verdict is no filter of the query: what supersedes a point may have another one.
+    points = _marked(_points(_filters(element, pressure_gpa, protocol)))
+    found = [
+        point
+        for point in points
+        if (potential is None or _matches(point, potential)) and verdict in (None, point.verdict)
+    ]
+    if everything:
+        return found
+    return [point for point in found if not point.superseded and (verdict or point.verdict != "invalid")]
+
+
+def melting_point(pk: int) -> MeltingPoint:
+    """Return the melting point of a work chain, or of the dictionary that holds it.
+
+    :raises ValueError: if there is none.
+    """
+    for point in _marked(_points({})):
+        if pk in (point.pk, point.node_pk):
+            return point
+    raise ValueError(f"no melting point with the pk {pk}: see `aiida-dnpmelt tm list --all`")
+
+
+def _filters(
+    element: str | None,
+    pressure_gpa: float | tuple[float, float] | None,
+    protocol: str | None,
+) -> dict[str, Any]:
+    filters: dict[str, Any] = {}
+    for key, value in (("element", element), ("protocol", protocol)):
+        if value is not None:
+            filters[f"attributes.{key}"] = value
+    if pressure_gpa is not None:
+        low, high = pressure_gpa if isinstance(pressure_gpa, tuple) else (pressure_gpa, pressure_gpa)
+        bounds = [{">=": low - 1e-9}, {"<=": high + 1e-9}]
+        filters["attributes.pressure_gpa"] = {"and": bounds}
+    return filters
+
+
+def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
+    """Yield melting points, the latest first; the process type narrows the search before any attribute does."""
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, filters={"process_type": PROCESS_TYPE}, tag="chain", project=["id", "ctime"])
+    query.append(
+        orm.Dict,
+        with_incoming="chain",
+        edge_filters={"label": OUTPUT},
+        filters=filters,
+        project=["id", "attributes"],
+    )
+    query.order_by({"chain": {"id": "desc"}})
+    for pk, created, node_pk, values in query.iterall():
+        yield MeltingPoint(
+            pk=pk,
+            node_pk=node_pk,
+            created=created,
+            element=values["element"],
+            lattice=values["lattice"],
+            pressure_gpa=values["pressure_gpa"],
+            melting_temperature_k=values["melting_temperature_k"],
+            standard_uncertainty_k=values.get("standard_uncertainty_k"),
+            verdict=values["verdict"],
+            protocol=values["protocol"],
+            potential=values["potential_label"],
+            superseded=False,
+            details=values,
+        )
+
+
+def _marked(points: Iterable[MeltingPoint]) -> Iterator[MeltingPoint]:
+    """Mark those for which a later one with the same key has as good a verdict."""
+    best: dict[tuple[Any, ...], int] = {}
+    for point in points:
+        details = point.details
+        key = (
+            point.element,
+            point.lattice,
+            point.pressure_gpa,
+            details["potential_sha256"],
+            point.protocol,
+            details["atoms"],
+        )
+        rank = _RANKS[point.verdict]
+        yield replace(point, superseded=best.get(key, 0) >= max(rank, 1))
+        best[key] = max(best.get(key, 0), rank)
+
+
+def _matches(point: MeltingPoint, potential: str) -> bool:
+    return potential in point.potential or point.details["potential_sha256"].startswith(potential)

@@ -1,0 +1,1 @@
+"""Profile, PostgreSQL cluster, codes and their check-up."""

@@ -1,0 +1,15 @@
+"""The record of a check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at, whether it is in order, what was found, and what to do about it if it is not."""
+
+    name: str
+    ok: bool
+    message: str
+    remedy: str = ""

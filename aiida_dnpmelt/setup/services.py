@@ -1,0 +1,123 @@
+"""Start, stop and look at what a profile needs to run: the daemon, and PostgreSQL if it is in our cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psutil
+from aiida.brokers import ZeromqBroker
+from aiida.engine.daemon.client import (
+    DaemonClient,
+    DaemonException,
+    DaemonNotRunningException,
+    DaemonStalePidException,
+    get_daemon_client,
+)
+from aiida.manage.configuration import Profile
+from aiida.plugins import BrokerFactory
+
+from .check import Check
+from .postgres_programs import PostgresError
+from .profile import cluster_of
+
+UP = "run `aiida-dnpmelt services up`"
+TIMEOUT = 60
+"""Seconds to wait for an answer of the daemon; AiiDA's default of 2 is too short on a busy machine."""
+
+
+def up(profile: Profile, workers: int = 1) -> Iterator[str]:
+    """Start PostgreSQL, then the daemon; yield what was done, a sentence each.
+
+    :raises PostgresError: if PostgreSQL does not start.
+    :raises aiida.engine.daemon.client.DaemonException: if the daemon does not start.
+    """
+    cluster = cluster_of(profile)
+    if cluster is not None:
+        yield cluster.start()
+    client = get_daemon_client(profile.name)
+    if _answers(client):
+        yield f"the daemon runs (PID {client.get_daemon_pid()})"
+        return
+    client.start_daemon(number_workers=workers, timeout=TIMEOUT)
+    yield f"the daemon started (PID {client.get_daemon_pid()})"
+
+
+def down(profile: Profile) -> Iterator[str]:
+    """Stop the daemon, then PostgreSQL; yield what was done, a sentence each."""
+    client = get_daemon_client(profile.name)
+    if _answers(client):
+        client.stop_daemon(wait=True, timeout=TIMEOUT)
+        yield "the daemon stopped"
+    else:
+        yield "the daemon does not run"
+    cluster = cluster_of(profile)
+    if cluster is not None:
+        yield cluster.stop()
+
+
+def status(profile: Profile) -> list[Check]:
+    """Return whether each service runs, and what is wrong with those that do not."""
+    return [*check_postgres(profile), check_broker(profile), check_daemon(profile)]
+
+
+def check_postgres(profile: Profile) -> list[Check]:
+    """Check the cluster of a profile, if it has one of ours."""
+    try:
+        cluster = cluster_of(profile)
+    except PostgresError as exception:
+        return [Check("postgres", False, "the cluster is not there", str(exception))]
+    if cluster is None:
+        return []
+    problem = cluster.problem()
+    if problem is None:
+        return [Check("postgres", True, f"port {cluster.state.port}, version {cluster.state.major}")]
+    return [Check("postgres", False, *problem)]
+
+
+def check_broker(profile: Profile) -> Check:
+    """Check that the broker is there: with ZeroMQ, that its process lives, which the daemon starts."""
+    backend = profile.process_control_backend
+    if backend is None:
+        remedy = "run `verdi profile configure-broker core.zeromq`"
+        return Check("broker", False, "the profile has none, so that nothing can be submitted", remedy)
+    broker = BrokerFactory(backend)(profile)
+    try:
+        if not isinstance(broker, ZeromqBroker):
+            broker.get_communicator()
+        elif not broker.check_service_reachable():
+            return Check("broker", False, "ZeroMQ does not run", UP)
+        return Check("broker", True, str(broker))
+    except ConnectionError as exception:
+        return Check("broker", False, f"{broker}: {exception}", "start the broker")
+    finally:
+        broker.close()
+
+
+def check_daemon(profile: Profile) -> Check:
+    """Check that the daemon answers."""
+    client = get_daemon_client(profile.name)
+    try:
+        if not _answers(client):
+            return Check("daemon", False, "it does not run", UP)
+        workers = client.get_number_of_workers(TIMEOUT)
+    except DaemonException as exception:
+        remedy = f"look at '{client.daemon_log_file}', then run `verdi daemon restart`"
+        return Check("daemon", False, str(exception), remedy)
+    if workers == 0:
+        return Check("daemon", False, "it runs without workers", "run `verdi daemon incr`")
+    return Check("daemon", True, f"PID {client.get_daemon_pid()}, {workers} worker{'s' * (workers > 1)}")
+
+
+def _answers(client: DaemonClient) -> bool:
+    """Return whether the daemon runs; what a killed one left does not count.
+
+    :raises aiida.engine.daemon.client.DaemonException: if there is one that does not answer.
+    """
+    pid = client.get_daemon_pid()
+    if pid is None or not psutil.pid_exists(pid):
+        return False
+    try:
+        client.get_status(TIMEOUT)
+    except (DaemonNotRunningException, DaemonStalePidException):
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Work chains: they decide what runs next and compute nothing themselves."""

@@ -1,0 +1,131 @@
+"""Make the figures of the topic page on valid melting temperatures from three real runs.
+
+    python docs/figures/make_figures.py FOLDER
+
+Three cells of 1,728 copper atoms (potential Cu_u3.eam of the LAMMPS distribution) are run in FOLDER by
+`benchmarks/bare_runs.py`, from guesses 12 % below, at, and 12 % above the melting temperature: some 40 s each on
+one core; runs that are there already are not run again. The figures go to `docs/images`.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase.build import bulk
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+DOCS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(DOCS.parent / "benchmarks"))
+
+from bare_runs import lammps_folder, pair_commands, run  # noqa: E402
+
+from aiida_dnpmelt.calculations.coexistence_script import FRAMES_FILE, LOG_FILE, RunSpec  # noqa: E402
+from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings  # noqa: E402
+from aiida_dnpmelt.physics.estimate import bin_series  # noqa: E402
+from aiida_dnpmelt.physics.lammps_dump import Frame, read_frames  # noqa: E402
+from aiida_dnpmelt.physics.lammps_log import read_log  # noqa: E402
+from aiida_dnpmelt.physics.order import SOLID_THRESHOLD, averaged_q6, solid_fraction  # noqa: E402
+from aiida_dnpmelt.workchains.protocols import load_protocol  # noqa: E402
+
+MELTING_TEMPERATURE = 1283.0
+"""Of Cu_u3.eam in K, from a long joint run."""
+CASES = {"froze": 0.88, "coexists": 1.0, "melted": 1.12}
+"""Guesses over the melting temperature."""
+PRODUCTION_PS = 30.0
+SEED = 7
+COLOURS = {"froze": "#2166ac", "coexists": "#1b7837", "melted": "#b2182b"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One cell: its guess (K), T(t) in bins of 1 ps, the frames with the order of their atoms."""
+
+    guess: float
+    time: NDArray[np.float64]
+    temperature: NDArray[np.float64]
+    frame_times: NDArray[np.float64]
+    frames: list[Frame]
+    orders: list[NDArray[np.float64]]
+
+
+def simulate(folder: Path, guess: float) -> Case:
+    """Run a cell to the end, whatever becomes of it, and analyse it."""
+    settings = CoexistenceSettings(
+        **{**load_protocol("tpc")["run"], "halt_on_lost_phase": False, "frame_interval_ps": 1.0}
+    )
+    potential = lammps_folder() / "share" / "lammps" / "potentials" / "Cu_u3.eam"
+    spec = RunSpec(
+        temperature_k=guess,
+        pressure_bar=0.0,
+        seed=SEED,
+        repetitions=(6, 6, 12),
+        pair_commands=pair_commands(potential, "Cu"),
+        reflections=((2, 0), (0, 2)),
+        n_slabs=12,
+        production_ps=PRODUCTION_PS,
+    )
+    run(folder, settings, spec, bulk("Cu", "fcc", a=3.615, cubic=True))
+    step = settings.timestep_fs / 1000
+    with (folder / LOG_FILE).open() as lines:
+        block = next(block for block in read_log(lines).blocks if block.stage == "production")
+    series = bin_series(block["Step"] * step, block["Temp"])
+    with (folder / FRAMES_FILE).open() as lines:
+        frames = list(read_frames(lines))
+    orders = [averaged_q6(frame.lengths, frame.positions) for frame in frames]
+    times = np.array([frame.step for frame in frames]) * step
+    return Case(guess, series.time_ps, series.temperature_k, times, frames, orders)
+
+
+def draw(cases: dict[str, Case]) -> Figure:
+    """Return the last frames, the solid fractions and the temperatures of the cells side by side."""
+    figure = Figure(figsize=(9.5, 7.2), layout="constrained")
+    grid = figure.subplots(3, len(cases), sharex="row", sharey="row", height_ratios=(1.0, 0.9, 1.1))
+    for column, (name, case) in zip(grid.T, cases.items(), strict=True):
+        draw_atoms(column[0], case)
+        off = round(100 * (case.guess / MELTING_TEMPERATURE - 1))
+        column[0].set_title(f"{name}: guess {case.guess:.0f} K, {f'{off:+d} %' if off else 'at T_m'}")
+        fractions = [solid_fraction(order) for order in case.orders]
+        column[1].plot(case.frame_times, fractions, color=COLOURS[name])
+        column[1].set(xlabel="time in ps", ylim=(-0.03, 1.03))
+        column[2].axhline(MELTING_TEMPERATURE, color="black", linewidth=1, label="T_m")
+        column[2].axhline(case.guess, color="grey", linestyle=":", label="guess")
+        column[2].plot(case.time, case.temperature, color=COLOURS[name])
+        late = case.temperature[case.time > PRODUCTION_PS - 20]
+        told = f"last 20 ps: {late.mean():.0f} K, sd {late.std(ddof=1):.0f} K"
+        column[2].text(0.97, 0.22, told, transform=column[2].transAxes, ha="right")
+        column[2].set(xlabel="time in ps")
+    grid[0, 0].set_ylabel("x in Å")
+    grid[1, 0].set_ylabel("solid fraction")
+    grid[2, 0].set_ylabel("T in K, bins of 1 ps")
+    grid[2, 0].legend(loc="upper left", ncols=2)
+    return figure
+
+
+def draw_atoms(axes: Axes, case: Case) -> None:
+    """Draw the atoms of the last frame, z to the right, blue where solid and red where liquid."""
+    frame, order = case.frames[-1], case.orders[-1]
+    place = frame.positions % np.asarray(frame.lengths)
+    colours = colormaps["coolwarm_r"](np.clip((order - 0.05) / (2 * (SOLID_THRESHOLD - 0.05)), 0, 1))
+    axes.scatter(place[:, 2], place[:, 0], c=colours, s=5, linewidths=0)
+    axes.set(xlabel="z in Å", aspect="equal")
+
+
+def main() -> None:
+    """Run the cells and write the figures."""
+    folder = Path(sys.argv[1])
+    cases = {name: simulate(folder / name, share * MELTING_TEMPERATURE) for name, share in CASES.items()}
+    target = DOCS / "images" / "boxes.png"
+    draw(cases).savefig(target, dpi=110)
+    with Image.open(target) as image:
+        image.convert("RGB").quantize(48, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

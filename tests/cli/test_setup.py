@@ -1,0 +1,233 @@
+"""The commands as a user runs them: in processes of their own, with real services."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from aiida_dnpmelt.setup.postgres import Cluster
+
+COMMAND = Path(sys.executable).parent / "aiida-dnpmelt"
+
+
+@dataclass
+class User:
+    """Somebody with a home of their own, and nothing on PATH but the system."""
+
+    home: Path
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            "HOME": str(self.home),
+            "AIIDA_PATH": str(self.home),
+            "PATH": os.defpath,
+            "PYTHONWARNINGS": "ignore",
+        }
+        return subprocess.run([str(COMMAND), *arguments], env=environment, capture_output=True, text=True, check=False)
+
+    def must(self, *arguments: str) -> str:
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def refused(self, *arguments: str) -> str:
+        done = self.run(*arguments)
+        assert done.returncode != 0, done.stdout
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    def checks(self, *arguments: str) -> tuple[int, dict[str, dict]]:
+        done = self.run(*arguments, "--format", "json")
+        return done.returncode, {check["name"]: check for check in json.loads(done.stdout)}
+
+    @property
+    def configuration(self) -> dict:
+        return json.loads((self.home / ".aiida" / "config.json").read_text())
+
+
+@contextmanager
+def make_user() -> Iterator[User]:
+    home = Path(tempfile.mkdtemp(prefix="dnpmelt-home-"))
+    home.chmod(0o711)
+    user = User(home)
+    try:
+        yield user
+    finally:
+        user.run("services", "down")
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="module")
+def user():
+    """Give a user who has run `setup`."""
+    with make_user() as user:
+        output = user.must("setup")
+        assert "made    profile 'dnpmelt' on SQLite" in output
+        yield user
+
+
+def test_help_imports_no_aiida():
+    script = (
+        "import sys; from click.testing import CliRunner; from aiida_dnpmelt.cli import main; "
+        "result = CliRunner().invoke(main, ['--help']); "
+        "print(result.exit_code, [name for name in sys.modules if name.split('.')[0] == 'aiida'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0 []"
+
+
+@pytest.mark.parametrize("arguments", [["setup"], ["services"], ["services", "up"], ["doctor"]])
+def test_each_command_has_help(user, arguments):
+    assert user.must(*arguments, "--help").startswith("Usage: aiida-dnpmelt")
+
+
+def test_unknown_command_is_an_error(user):
+    assert "No such command 'melt'" in user.refused("melt")
+
+
+def test_setup_makes_a_profile_that_needs_no_service(user):
+    profile = user.configuration["profiles"]["dnpmelt"]
+    assert profile["storage"]["backend"] == "core.sqlite_dos"
+    assert profile["process_control"]["backend"] == "core.zeromq"
+    assert profile["options"] == {"runner.poll.interval": 1}
+    assert user.configuration["default_profile"] == "dnpmelt"
+
+
+def test_second_setup_changes_nothing(user):
+    before = user.configuration
+    output = user.must("setup")
+    assert output.endswith("Nothing was changed.\n")
+    assert "made" not in output
+    assert user.configuration == before
+
+
+def test_services_and_doctor_of_a_healthy_profile(user):
+    status, checks = user.checks("services", "status")
+    assert status == 1
+    assert checks["daemon"]["remedy"] == "run `aiida-dnpmelt services up`"
+    assert not checks["broker"]["ok"]
+
+    assert "the daemon started" in user.must("services", "up")
+    assert "the daemon runs" in user.must("services", "up")
+    status, checks = user.checks("doctor")
+    assert status == 0, checks
+    assert "LAMMPS (" in checks["code lmp@localhost"]["message"]
+    assert "pair styles deepmd, eam, eam/alloy, eam/fs" in checks["code lmp-deepmd@localhost"]["message"]
+    assert "DeePMD-kit" in checks["code dp@localhost"]["message"]
+
+    assert user.must("services", "down") == "the daemon stopped\n"
+    assert user.must("services", "down") == "the daemon does not run\n"
+    done = user.run("doctor")
+    assert done.returncode == 1
+    assert "OK      disk:" in done.stdout
+    assert "FAILED  daemon: it does not run\n        -> run `aiida-dnpmelt services up`" in done.stdout
+
+
+def test_profile_that_does_not_exist_is_told(user):
+    status, checks = user.checks("doctor", "--profile", "melt")
+    assert status == 1
+    assert checks["profile"]["remedy"] == "run `aiida-dnpmelt setup`"
+    assert "run `aiida-dnpmelt setup` first" in user.refused("services", "up", "--profile", "melt")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--profile", "../up"], "made of letters, digits"),
+        (["--postgres"], "profile 'dnpmelt' exists, with the storage core.sqlite_dos"),
+        (["--postgres-path", "/nowhere"], "--postgres-path is the folder of the cluster that --postgres makes"),
+        (["--postgres", "--postgres-url", "postgresql://a@b/c"], "give one of the two"),
+        (["-p", "u", "--postgres-url", "postgresql://a:b@127.0.0.1:1/c"], "cannot be opened"),
+    ],
+)
+def test_setup_refuses(user, arguments, message):
+    before = user.configuration
+    assert message in user.refused("setup", *arguments)
+    assert user.configuration == before
+
+
+@pytest.fixture(scope="module")
+def postgres_user():
+    """Give a user who has run `setup --postgres`, whose cluster is up."""
+    with make_user() as user:
+        output = user.must("setup", "--postgres", "--postgres-path", str(user.home / "cluster"))
+        assert "made    profile 'dnpmelt' on PostgreSQL" in output
+        yield user
+
+
+def cluster_of(user: User) -> Cluster:
+    return Cluster.load(user.home / "cluster")
+
+
+def test_second_postgres_setup_changes_nothing_and_plain_setup_neither(postgres_user):
+    before = postgres_user.configuration
+    for arguments in (["--postgres"], []):
+        assert postgres_user.must("setup", *arguments).endswith("Nothing was changed.\n")
+    assert postgres_user.configuration == before
+    assert "is in" in postgres_user.refused("setup", "--postgres", "--postgres-path", "/somewhere/else")
+
+
+def test_lost_cluster_is_not_made_anew(postgres_user):
+    state = postgres_user.home / "cluster" / "state.json"
+    state.rename(state.with_name("away"))
+    assert "there is no cluster in" in postgres_user.refused("setup", "--postgres")
+    state.with_name("away").rename(state)
+
+
+def test_stopped_postgres_is_told_and_started(postgres_user):
+    postgres_user.must("services", "up")
+    status, checks = postgres_user.checks("doctor")
+    assert status == 0, checks
+    assert postgres_user.must("services", "down") == "the daemon stopped\nPostgreSQL stopped\n"
+    status, checks = postgres_user.checks("services", "status")
+    assert status == 1
+    assert checks["postgres"]["message"].startswith("PostgreSQL does not run")
+    status, checks = postgres_user.checks("doctor")
+    assert status == 1
+    assert not checks["storage"]["ok"]
+    assert checks["storage"]["remedy"].startswith("run `aiida-dnpmelt services up`")
+    assert "PostgreSQL started on port" in postgres_user.must("setup")
+
+
+def test_second_profile_shares_the_cluster(postgres_user):
+    output = postgres_user.must(
+        "setup", "-p", "two", "--postgres", "--postgres-path", str(postgres_user.home / "cluster")
+    )
+    assert "kept    PostgreSQL cluster" in output
+    storages = [profile["storage"]["config"] for profile in postgres_user.configuration["profiles"].values()]
+    assert len({storage["database_name"] for storage in storages}) == len(storages)
+    assert len({storage["database_port"] for storage in storages}) == 1
+    assert postgres_user.configuration["default_profile"] == "dnpmelt"
+
+
+def test_profile_on_an_existing_server(postgres_user):
+    cluster = cluster_of(postgres_user)
+    config = cluster.create_database("theirs")
+    server = f"127.0.0.1:{cluster.state.port}"
+    url = f"postgresql://aiida:{config['database_password']}@{server}/theirs"
+    assert f"profile 'url' on PostgreSQL at {server}/theirs" in postgres_user.must(
+        "setup", "-p", "url", "--postgres-url", url
+    )
+    assert postgres_user.must("setup", "-p", "url", "--postgres-url", url).endswith("Nothing was changed.\n")
+
+    used = postgres_user.refused("setup", "-p", "again", "--postgres-url", url)
+    assert "database 'theirs'" in used
+    assert "is not empty, it has the tables public." in used
+    missing = postgres_user.refused("setup", "-p", "again", "--postgres-url", url.replace("theirs", "nobodys"))
+    assert "createdb --encoding=UTF8" in missing
+    other = postgres_user.refused("setup", "-p", "url", "--postgres-url", url.replace("theirs", "nobodys"))
+    assert "differs from the URL in database_name" in other
+    wrong = postgres_user.refused("setup", "-p", "again", "--postgres-url", f"postgresql://aiida:guess@{server}/theirs")
+    assert "password authentication failed" in wrong
+    assert config["database_password"] not in used + missing + other + wrong
+    assert "on a PostgreSQL server that is not ours" in postgres_user.refused("setup", "-p", "url", "--postgres")

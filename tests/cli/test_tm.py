@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+from provenance.stored_points import invalid, store
+
+from aiida_dnpmelt.cli import main
+
+
+@pytest.fixture
+def tm(aiida_profile_clean):
+    """Give a function that runs `aiida-dnpmelt tm` on the profile of the test."""
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["tm", *arguments, "--profile", aiida_profile_clean.name])
+
+    return run
+
+
+def test_an_empty_profile_says_what_to_do(tm):
+    result = tm("list")
+    assert result.exit_code == 0
+    assert "launch tpc" in result.output
+
+
+def test_list_is_a_table_of_what_counts(tm):
+    chain = store()
+    store(**invalid(pressure_gpa=3.0))
+    lines = tm("list").output.splitlines()
+    assert len(lines) == 2
+    assert lines[1].split()[:6] == [str(chain.pk), "Cu", "fcc", "0", "1326(5)", "1317"]
+    assert "valid" in lines[1]
+    everything = tm("list", "--all").output.splitlines()
+    assert len(everything) == 3
+    assert "invalid" in everything[1]
+
+
+def test_list_filters(tm):
+    store()
+    store(element="Al")
+    assert len(tm("list", "--element", "Al").output.splitlines()) == 2
+    assert len(tm("list", "--pressure", "0").output.splitlines()) == 3
+    assert "No melting temperature" in tm("list", "--pressure", "7").output
+
+
+def test_list_as_json_and_csv_has_every_key(tm):
+    chain = store()
+    (record,) = json.loads(tm("list", "--format", "json").output)
+    assert record["pk"] == chain.pk
+    assert record["melting_temperature_k"] == 1326.4
+    assert record["seeds_used"] == [101, 102, 103, 104]
+    (row,) = csv.DictReader(io.StringIO(tm("list", "--format", "csv").output))
+    assert set(row) == set(record)
+    assert row["seeds_used"] == "101 102 103 104"
+
+
+def test_show_gives_number_verdict_and_reasons(tm):
+    chain = store()
+    text = tm("show", str(chain.pk)).output
+    for part in ("T_m = 1326(5) K", "1317 to 1336 K", "verdict: valid", "both phases live in 4 of 4 runs", "0.5 K"):
+        assert part in text
+    assert json.loads(tm("show", str(chain.pk), "--format", "json").output)["verdict"] == "valid"
+
+
+def test_show_of_a_lost_one_gives_no_number(tm):
+    chain = store(**invalid(reasons=["seed_1 froze"]))
+    text = tm("show", str(chain.pk)).output
+    assert "no T_m" in text
+    assert "seed_1 froze" in text
+
+
+def test_show_of_what_is_none_fails(tm):
+    result = tm("show", "123456")
+    assert result.exit_code == 1
+    assert "no melting point with the pk 123456" in result.output

@@ -1,0 +1,93 @@
+"""Every example of the documentation is run; those that would take hours or a cluster are read by the same parsers."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from aiida_dnpmelt.cli import main
+
+from .conftest import DOCS, PAGES
+
+SHORT = ("potential import Cu", "potential list", "potential show", "tm list", "tm show", "--dry-run", "--help")
+"""Commands that are run; the others change the machine or take long, so that only their words are checked."""
+
+
+def blocks(page: Path, opening: str) -> list[str]:
+    return re.findall(rf"^```{re.escape(opening)}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def commands(page: Path, program: str) -> list[list[str]]:
+    text = "\n".join(blocks(page, "console") + blocks(page, "{code-block} console"))
+    lines = [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
+    return [words[1:] for words in map(shlex.split, lines) if words[0] == program]
+
+
+def pages_with(*openings: str) -> list[pytest.param]:
+    found = [page for page in PAGES if any(blocks(page, opening) for opening in openings)]
+    assert found
+    return [pytest.param(page, id=page.stem) for page in found]
+
+
+def parse(command: click.Command, name: str, words: list[str]) -> None:
+    """Read the words as the command would, without calling it.
+
+    :raises click.ClickException: for an unknown command, option or value.
+    """
+    context = click.Context(main, info_name=name)
+    while isinstance(command, click.Group):
+        inner = command.get_command(context, words[0])
+        assert inner is not None, f"there is no command {' '.join(words)}"
+        command, words = inner, words[1:]
+    command.make_context(name, list(words))
+
+
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_python_examples_run(page, reader, monkeypatch, request):
+    if page.stem == "clusters":
+        request.getfixturevalue("cluster")
+    monkeypatch.chdir(reader.folder)
+    namespace: dict[str, object] = {}
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", pages_with("{code-block} python"))
+def test_python_examples_that_take_long_are_python(page):
+    for block in blocks(page, "{code-block} python"):
+        compile(block, str(page), "exec")
+
+
+@pytest.mark.parametrize("page", pages_with("console", "{code-block} console"))
+def test_commands_are_understood_and_the_short_ones_succeed(page, reader, monkeypatch, request):
+    if page.stem == "clusters":
+        request.getfixturevalue("cluster")
+    monkeypatch.chdir(reader.folder)
+    for words in commands(page, "aiida-dnpmelt"):
+        filled = [str(reader.chain.pk) if word == "PK" else word for word in words]
+        filled = ["my_model.pb" if word == "MODEL" else word for word in filled]
+        if not any(short in " ".join(words) for short in SHORT):
+            parse(main, "aiida-dnpmelt", filled)
+            continue
+        result = CliRunner().invoke(main, filled)
+        assert result.exit_code == 0, f"{' '.join(words)}: {result.output}"
+
+
+@pytest.fixture(scope="module")
+def cluster(reader, aiida_profile):
+    """Set the cluster up by the very commands of the page, but for those that connect to it."""
+    verdi = Path(sys.executable).with_name("verdi")
+    for words in commands(DOCS / "how-to" / "clusters.md", "verdi"):
+        if words[:2] == ["computer", "test"]:
+            continue
+        done = subprocess.run(
+            [str(verdi), "-p", aiida_profile.name, *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"

@@ -1,0 +1,53 @@
+"""What the pages say by hand is compared with what the code has."""
+
+from __future__ import annotations
+
+import re
+
+import dnpmelt_tables
+import pytest
+
+from .conftest import DOCS, rows
+
+
+@pytest.mark.parametrize("process", dnpmelt_tables.process_names())
+def test_every_exit_code_has_a_remedy(process):
+    listed = {
+        (row[0].split()[0], row[0].split()[1].strip("`"))
+        for row in rows(DOCS / "how-to" / "failures.md")
+        if "`E" in row[0]
+    }
+    own, _ = dnpmelt_tables.exit_codes(dnpmelt_tables.load_process(process))
+    assert own
+    assert {(status, name.strip("`")) for status, name, _ in own} <= listed
+
+
+@pytest.mark.parametrize("process", dnpmelt_tables.process_names())
+def test_every_process_is_in_the_reference(process):
+    assert f"{{dnpmelt-process}} {process}\n" in (DOCS / "reference" / "processes.md").read_text()
+
+
+def test_tables_of_settings_name_range_and_default():
+    from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+
+    text = dnpmelt_tables.settings_text(CoexistenceSettings)
+    assert "| `timestep_fs` | float | > 0, <= 10 | required | Time step in fs. |" in text
+    assert "| `neighbour_delay` | int | >= 0, <= 100 | 5 |" in text
+
+
+def test_table_of_protocols_shows_all_of_them():
+    text = dnpmelt_tables.protocols_text("tpc")
+    assert "`balanced` (default)" in text
+    (row,) = re.findall(r"\| `run.timestep_fs` \|.*", text)
+    assert row == "| `run.timestep_fs` | 3 | 3 | 2 | 1 | 1 |"
+
+
+def test_commands_of_the_reference_are_those_of_the_program():
+    names = [name for name, _, _ in dnpmelt_tables.commands()]
+    assert {"aiida-dnpmelt setup", "aiida-dnpmelt launch tpc", "aiida-dnpmelt tm list"} <= set(names)
+
+
+def test_descriptions_of_a_run_cover_all_its_values():
+    from aiida_dnpmelt.physics.run import ARRAYS, SCALARS, CoexistenceRun
+
+    assert set(dnpmelt_tables.parameters(CoexistenceRun)) == {*ARRAYS, *SCALARS}

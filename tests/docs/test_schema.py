@@ -1,0 +1,60 @@
+"""The page on the melting point and the dictionaries that the code makes have the same keys."""
+
+from __future__ import annotations
+
+import pytest
+from aiida import orm
+from ase.build import bulk
+from physics.synthetic_runs import synthetic_run
+
+from aiida_dnpmelt.workchains.protocols import load_protocol
+
+from .conftest import DOCS, rows
+
+
+def documented_keys() -> list[str]:
+    return [row[0].strip("`") for row in rows(DOCS / "reference" / "melting_point.md") if row[0].startswith("`")]
+
+
+@pytest.fixture
+def melting_point(aiida_profile, potentials_folder):
+    """Give a function that returns the melting point of a run in a state."""
+    from aiida_dnpmelt.calculations.melting_point import assess_runs
+    from aiida_dnpmelt.data.potential import PotentialData
+    from aiida_dnpmelt.data.runs import to_node
+
+    protocol = load_protocol("tpc", "fast")
+    costs = {"atom_steps": 1.0e6, "core_hours": 0.1, "lammps_version": "22 Jul 2025"}
+
+    def assess(state):
+        found = assess_runs(
+            plan=orm.Dict(protocol["plan"]),
+            structure=orm.StructureData(ase=bulk("Cu", cubic=True)),
+            potential=PotentialData.get_or_create(potentials_folder / "Cu_mishin1.eam.alloy"),
+            pressure=orm.Float(0.0),
+            repetitions=orm.List([6, 6, 12]),
+            parameters=orm.Dict(protocol["run"]),
+            protocol=orm.Str("fast"),
+            round_number=orm.Int(1),
+            seeds=orm.List(protocol["seeds"]),
+            run_001=to_node(synthetic_run(seed=101, state=state)),
+            results_001=orm.Dict(costs),
+        )
+        return found["melting_point"].get_dict()
+
+    return assess
+
+
+def test_every_key_is_documented_once(melting_point):
+    keys = documented_keys()
+    assert len(set(keys)) == len(keys)
+    point = melting_point("coexistence")
+    assert point["melting_temperature_k"] is not None
+    assert set(point) == set(keys)
+
+
+@pytest.mark.parametrize("state", ["froze", "melted"])
+def test_a_melting_point_without_a_number_has_documented_keys_only(melting_point, state):
+    point = melting_point(state)
+    assert point["melting_temperature_k"] is None
+    assert set(point) <= set(documented_keys())

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from aiida_dnpmelt.physics.plan import Bracket, Plan, bracket, first_guesses, forecast, next_guesses
+from aiida_dnpmelt.workchains.protocols import load_protocol, load_protocols
+
+BALANCED = load_protocol("tpc", "balanced")["plan"]
+
+
+@pytest.mark.parametrize("name", load_protocols("tpc")["protocols"])
+def test_plans_of_all_protocols_are_valid(name):
+    plan = Plan(**load_protocol("tpc", name)["plan"])
+    assert plan.runs <= len(load_protocol("tpc", name)["seeds"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("initial_runs", 0),
+        ("guess_spread", 0.5),
+        ("guess_step", 0.0),
+        ("first_time_ps", 4.0),
+        ("runs", 101),
+        ("target_uncertainty_k", 0.0),
+        ("budget_atom_steps", 0.0),
+        ("maximum_rounds", 0),
+        ("criteria", {"minimum_fraction": 2.0}),
+        ("rounds", 3),
+    ],
+)
+def test_value_out_of_range_is_refused_by_its_key(key, value):
+    with pytest.raises(ValidationError, match=key):
+        Plan(**{**BALANCED, key: value})
+
+
+@pytest.mark.parametrize("key", ["target_uncertainty_k", "runs", "production_time_ps"])
+def test_missing_value_is_refused_by_its_key(key):
+    with pytest.raises(ValidationError, match=f"{key}\n.*Field required"):
+        Plan(**{name: value for name, value in BALANCED.items() if name != key})
+
+
+@pytest.mark.parametrize("times", [{"first_time_ps": 60.0}, {"maximum_time_ps": 20.0}, {"production_time_ps": 500.0}])
+def test_times_out_of_order_are_refused_with_all_three(times):
+    with pytest.raises(ValidationError, match="first_time_ps <= production_time_ps <= maximum_time_ps is needed, got"):
+        Plan(**{**BALANCED, **times})
+
+
+def test_bracket_takes_the_closest_bounds_and_nothing_from_living_or_invalid_runs():
+    outcomes = [(1100.0, "froze"), (1200.0, "froze"), (1250.0, "coexistence"), (1600.0, "melted"), (1500.0, "melted")]
+    assert bracket(outcomes) == Bracket(1200.0, 1500.0)
+    assert bracket([(900.0, "invalid"), (1250.0, "coexistence")]) == Bracket(0.0, math.inf)
+    assert not bracket(outcomes).contradictory
+
+
+def test_run_that_froze_above_one_that_melted_makes_a_contradictory_bracket():
+    bounds = bracket([(1310.0, "froze"), (1290.0, "melted")])
+    assert bounds.contradictory
+    assert next_guesses(bounds, 3, 0.08) == [1300.0] * 3
+
+
+def test_first_guesses_lie_evenly_about_the_guess():
+    assert first_guesses(1000.0, 1, 0.03) == [1000.0]
+    assert first_guesses(1000.0, 3, 0.03) == pytest.approx([970.0, 1000.0, 1030.0])
+    assert first_guesses(1000.0, 2, 0.0) == [1000.0, 1000.0]
+
+
+def test_next_guesses_split_a_bracket_or_walk_on_from_its_end():
+    assert next_guesses(Bracket(1200.0, 1500.0), 1, 0.08) == [1350.0]
+    assert next_guesses(Bracket(1200.0, 1500.0), 2, 0.08) == pytest.approx([1300.0, 1400.0])
+    assert next_guesses(Bracket(1000.0, math.inf), 2, 0.08) == pytest.approx([1080.0, 1160.0])
+    assert next_guesses(Bracket(0.0, 1160.0), 2, 0.08) == pytest.approx([1160 / 1.08, 1000.0])
+
+
+def test_next_guesses_without_bounds_are_refused():
+    with pytest.raises(ValueError, match="nothing bounds the melting temperature"):
+        next_guesses(Bracket(), 2, 0.08)
+
+
+@pytest.mark.parametrize("true", [1000 * share for share in (0.5, 0.7, 0.8, 0.85, 1.15, 1.2, 1.3, 2.0)])
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_walk_and_bisection_reach_the_window_from_any_wrong_guess(true, number):
+    plan = Plan(**{**BALANCED, "initial_runs": number})
+    guesses, outcomes, rounds = first_guesses(1000.0, number, plan.guess_spread), [], 1
+    while all(_answer(guess, true) != "coexistence" for guess in guesses):
+        outcomes += [(guess, _answer(guess, true)) for guess in guesses]
+        guesses, rounds = next_guesses(bracket(outcomes), number, plan.guess_step), rounds + 1
+    assert rounds <= math.ceil(abs(math.log(true / 1000)) / math.log(1.08) / number) + 2
+
+
+def _answer(guess: float, true: float) -> str:
+    """Return what a cell does: the window is the measured one, and narrow."""
+    if guess < 0.96 * true:
+        return "froze"
+    return "melted" if guess > 1.06 * true else "coexistence"
+
+
+def test_forecast_has_the_time_that_the_slow_noise_asks_for():
+    plan = Plan(**{**BALANCED, "target_uncertainty_k": 2.0})
+    found = forecast(plan, 1300.0, 1728, 3.0, 12.45)
+    variance = 1300.0**2 / (1728 * 3.8)
+    assert found.time_ps == pytest.approx(2 * variance * 8.0 / (4 * 2.0**2))
+    assert found.runs == 4
+    assert found.atom_steps == pytest.approx(4 * (found.time_ps + 12.45) / 0.003 * 1728)
+
+
+def test_forecast_stays_within_the_bounds_of_the_plan():
+    def time(**changes: float) -> float:
+        return forecast(Plan(**{**BALANCED, **changes}), 1300.0, 1728, 3.0, 12.0).time_ps
+
+    assert time(target_uncertainty_k=100.0) == BALANCED["production_time_ps"]
+    assert time(target_uncertainty_k=0.1) == BALANCED["maximum_time_ps"]
+    tight = forecast(Plan(**{**BALANCED, "budget_atom_steps": 1e6}), 1300.0, 1728, 3.0, 12.0)
+    assert tight.atom_steps == 1e6
+
+
+def test_guesses_are_plain_floats():
+    found = [*first_guesses(1000.0, 3, 0.03), *next_guesses(Bracket(1000.0, 1300.0), 3, 0.08)]
+    assert {type(value) for value in found} == {float}
+    assert np.all(np.diff(found[:3]) > 0)

@@ -1,0 +1,55 @@
+"""Melting points that no run made, stored as the outputs of work chains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.common.links import LinkType
+
+from aiida_dnpmelt.provenance.query import OUTPUT, PROCESS_TYPE
+
+POINT: dict[str, Any] = {
+    "element": "Cu",
+    "lattice": "fcc",
+    "pressure_gpa": 0.0,
+    "melting_temperature_k": 1326.4,
+    "standard_uncertainty_k": 4.6,
+    "interval_low_k": 1317.0,
+    "interval_high_k": 1336.0,
+    "statistical_uncertainty_k": 4.5,
+    "timestep_uncertainty_k": 0.5,
+    "timestep_correction_k": 2.1,
+    "verdict": "valid",
+    "reasons": ["both phases live in 4 of 4 runs"],
+    "protocol": "balanced",
+    "potential_label": "Cu_mishin1.eam.alloy",
+    "potential_sha256": "ab" * 32,
+    "atoms": 1728,
+    "production_time_ps": 192.0,
+    "atom_steps": 1.4e8,
+    "core_hours": 0.1,
+    "seeds_used": [101, 102, 103, 104],
+    "bracket_low_k": None,
+    "bracket_high_k": None,
+    "paper_mean_k": 1320.0,
+    "paper_std_k": 20.0,
+    "paper_sem_k": None,
+}
+
+
+def store(**changes: Any) -> orm.WorkChainNode:
+    """Store a finished work chain with its melting point and return it."""
+    chain = orm.WorkChainNode()
+    chain.base.attributes.set("process_state", "finished")
+    chain.process_type = PROCESS_TYPE
+    chain.store()
+    point = orm.Dict({**POINT, **changes}).store()
+    point.base.links.add_incoming(chain, link_type=LinkType.RETURN, link_label=OUTPUT)
+    return chain
+
+
+def invalid(**changes: Any) -> dict[str, Any]:
+    """Return the changes that make a melting point invalid."""
+    keys = ("melting_temperature_k", "standard_uncertainty_k", "interval_low_k", "interval_high_k")
+    return {**dict.fromkeys(keys), "verdict": "invalid", **changes}

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+from provenance.stored_points import invalid, store
+
+from aiida_dnpmelt.provenance.query import melting_point, melting_points, notation
+
+
+@pytest.mark.parametrize(
+    ("value", "uncertainty", "expected"),
+    [
+        (1333.4, 5.2, "1333(5)"),
+        (926.72, 0.41, "926.7(4)"),
+        (1333.4, 12.3, "1333(12)"),
+        (923.04, 1.0, "923(1)"),
+        (923.04, 0.12, "923.04(12)"),
+        (923.04, 0.097, "923.04(10)"),
+        (1290.0, 9.96, "1290(10)"),
+        (None, None, "-"),
+        (1300.0, 0.0, "-"),
+        (1300.0, float("nan"), "-"),
+    ],
+)
+def test_uncertainty_stands_behind_the_last_digits(value, uncertainty, expected):
+    assert notation(value, uncertainty) == expected
+
+
+@pytest.fixture
+def points(aiida_profile_clean) -> dict[str, int]:
+    """Give the work chains of a small profile by a name."""
+    return {
+        "old": store(melting_temperature_k=1310.0).pk,
+        "copper": store().pk,
+        "pressure": store(pressure_gpa=5.0, melting_temperature_k=1500.0).pk,
+        "aluminium": store(element="Al", potential_label="Al_mm.eam.fs", potential_sha256="cd" * 32).pk,
+        "fast": store(protocol="fast", verdict="unfinished").pk,
+        "lost": store(**invalid(pressure_gpa=10.0)).pk,
+    }
+
+
+def found(**filters) -> list[int]:
+    return [point.pk for point in melting_points(**filters)]
+
+
+def test_invalid_and_superseded_ones_are_left_out_unless_asked_for(points):
+    assert found() == [points[name] for name in ("fast", "aluminium", "pressure", "copper")]
+    assert found(everything=True) == [
+        points[name] for name in ("lost", "fast", "aluminium", "pressure", "copper", "old")
+    ]
+    superseded = {point.pk: point.superseded for point in melting_points(everything=True)}
+    assert superseded == {pk: name == "old" for name, pk in points.items()}
+
+
+def test_a_failed_one_supersedes_nothing(points):
+    store(**invalid())
+    assert points["copper"] in found()
+
+
+def test_a_worse_one_supersedes_nothing_better(aiida_profile_clean):
+    valid, unfinished = store().pk, store(verdict="unfinished").pk
+    assert found() == [unfinished, valid]
+    better = store().pk
+    assert found() == [better]
+    assert found(verdict="unfinished") == []
+    assert found(verdict="unfinished", everything=True) == [unfinished]
+
+
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ({"element": "Al"}, ["aluminium"]),
+        ({"element": "Xe"}, []),
+        ({"pressure_gpa": 5.0}, ["pressure"]),
+        ({"pressure_gpa": (4.0, 20.0)}, ["pressure"]),
+        ({"pressure_gpa": (4.0, 20.0), "everything": True}, ["lost", "pressure"]),
+        ({"potential": "mm.eam"}, ["aluminium"]),
+        ({"potential": "cdcd"}, ["aluminium"]),
+        ({"protocol": "fast"}, ["fast"]),
+        ({"verdict": "unfinished"}, ["fast"]),
+        ({"verdict": "invalid"}, ["lost"]),
+        ({"element": "Cu", "protocol": "balanced", "pressure_gpa": 0.0}, ["copper"]),
+    ],
+)
+def test_filters(points, filters, names):
+    assert found(**filters) == [points[name] for name in names]
+
+
+def test_one_point_by_the_chain_or_its_output(points):
+    point = melting_point(points["copper"])
+    assert melting_point(point.node_pk) == point
+    assert (point.element, point.notation, point.verdict) == ("Cu", "1326(5)", "valid")
+    assert point.details["seeds_used"] == [101, 102, 103, 104]
+    with pytest.raises(ValueError, match="no melting point with the pk 999999"):
+        melting_point(999999)
