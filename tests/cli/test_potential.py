@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 from aiida.orm import Int
@@ -32,8 +33,10 @@ def alloy(potentials_folder) -> PotentialData:
     return PotentialData.get_or_create(potentials_folder / "CuNi.eam.alloy")
 
 
-def test_import_twice_makes_one_node(potential, potentials_folder):
-    path = str(potentials_folder / "Pt_u3.eam")
+def test_import_twice_makes_one_node(potential, potentials_folder, tmp_path):
+    path = str(tmp_path / "platinum.eam")
+    _, *table = (potentials_folder / "Pt_u3.eam").read_text().splitlines(keepends=True)
+    Path(path).write_text("a heading of its own\n" + "".join(table))
     first = potential("import", path, "--origin", "doi:10.1/x", "--licence", "free", "--label", "platinum")
     assert first.exit_code == 0, first.output
     node = PotentialData.find(path)

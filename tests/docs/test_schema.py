@@ -36,7 +36,7 @@ def melting_point(aiida_profile, potentials_folder):
             parameters=orm.Dict(protocol["run"]),
             protocol=orm.Str("fast"),
             round_number=orm.Int(1),
-            seeds=orm.List(protocol["seeds"]),
+            unused_seeds=orm.Int(3),
             run_001=to_node(synthetic_run(seed=101, state=state)),
             results_001=orm.Dict(costs),
         )
