@@ -238,34 +238,48 @@ class _Budget:
         return Next(guesses_k=tuple(guesses), production_time_ps=self.plan.first_time_ps)
 
     def _continue(self, living: list[str], found: Estimate, left: float) -> Next:
-        target = self.plan.target_uncertainty_k
         current = float(np.mean([self.runs[label].length_ps for label in living]))
-        needed = required_time(found, max(len(living), self.plan.runs), current, target)
-        least = LEAST_LENGTH_IN_TAU * found.relaxation_time_ps if found.short else 0.0
-        needed = MARGIN * max(needed, least)
-        missing = max(self.plan.runs - len(living), 0)
-        if not math.isfinite(needed) or current > 0.98 * self.plan.maximum_time_ps:  # only more seeds help
-            wanted = required_seeds(found, target) - len(living)
-            missing = max(missing, min(wanted, len(living)))
-            needed = current
-        missing = min(missing, self.unused_seeds)
-        time = min(
-            max(needed, self.plan.production_time_ps),
-            max(MAXIMUM_GROWTH * current, self.plan.production_time_ps),
-            self.plan.maximum_time_ps,
-        )
-        time, missing = self._affordable(living, missing, time, left)
+        needed, number = self._cheapest(living, found, current)
+        time = min(needed, max(MAXIMUM_GROWTH * current, self.plan.production_time_ps), self.plan.maximum_time_ps)
+        time, missing = self._affordable(living, number - len(living), time, left)
         extend = tuple(label for label in living if self.runs[label].length_ps < 0.98 * time)
         if not extend and not missing:
             return Next(reason="stopped: neither time, nor budget, nor seeds are left for more")
         return Next(guesses_k=(found.temperature_k,) * missing, production_time_ps=time, extend=extend)
+
+    def _cheapest(self, living: list[str], found: Estimate, current: float) -> tuple[float, int]:
+        """Return the length (ps) and the number of runs that should reach the target for the least work.
+
+        Runs that agree are lengthened, since a new one has to be prepared first; against a difference between
+        runs only more of them help, at most twice as many at once. If no number is enough, as many as there may be.
+        """
+        least = max(self.plan.production_time_ps, MARGIN * LEAST_LENGTH_IN_TAU * found.relaxation_time_ps * found.short)
+        least = min(least, self.plan.maximum_time_ps)
+        most = min(max(self.plan.runs, 2 * len(living)), len(living) + self.unused_seeds)
+        preparation = self._preparation_ps(living)
+        choices = []
+        for number in range(min(max(self.plan.runs, len(living)), most), most + 1):
+            time = max(MARGIN * required_time(found, number, current, self.plan.target_uncertainty_k), least)
+            if time <= self.plan.maximum_time_ps:
+                longer = sum(max(time - self.runs[label].length_ps, 0.0) for label in living)
+                choices.append((longer + (number - len(living)) * (time + preparation), number, time))
+        if choices:
+            _, number, time = min(choices)
+            return time, number
+        if math.isfinite(required_time(found, most, current, self.plan.target_uncertainty_k)):
+            return self.plan.maximum_time_ps, most
+        return max(current, least), min(most, required_seeds(found, self.plan.target_uncertainty_k))
+
+    def _preparation_ps(self, living: list[str]) -> float:
+        times = self.runs[living[0]].preparation_time_ps
+        return float(times[-1]) if len(times) else 0.0
 
     def _affordable(self, living: list[str], missing: int, time: float, left: float) -> tuple[float, int]:
         """Return the time and the number of new runs that the rest of the budget allows."""
         run = self.runs[living[0]]
         per_ps = run.n_atoms * 1000 / run.timestep_fs
         done = sum(min(self.runs[label].length_ps, time) for label in living)
-        preparation = float(run.preparation_time_ps[-1]) if len(run.preparation_time_ps) else 0.0
+        preparation = self._preparation_ps(living)
         while missing and (len(living) + missing) * time - done + missing * preparation > left / per_ps:
             missing -= 1
         affordable = (left / per_ps + done - missing * preparation) / (len(living) + missing)
