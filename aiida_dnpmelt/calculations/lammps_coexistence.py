@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
+from aiida.common import AttributeDict
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
+from aiida.common.links import LinkType
 from aiida.engine import CalcJob, CalcJobProcessSpec
 from ase import Atoms
 from ase.io import write
@@ -273,7 +275,7 @@ class LammpsCoexistenceCalculation(CalcJob):
         settings = CoexistenceSettings(**inputs.parameters.get_dict())
         resume = Resume(**inputs.restart.get_dict()) if "restart" in inputs else None
         wall_seconds = inputs.metadata.options.get("max_wallclock_seconds")
-        spec = run_spec(self.node, int(WALL_TIME_SHARE * wall_seconds) if wall_seconds else None)
+        spec = run_spec(inputs, int(WALL_TIME_SHARE * wall_seconds) if wall_seconds else None)
         potential: PotentialData = inputs.potential
 
         with folder.open(INPUT_FILE, "w", encoding="utf-8") as handle:
@@ -303,27 +305,32 @@ class LammpsCoexistenceCalculation(CalcJob):
         return calcinfo
 
 
-def run_spec(node: orm.CalcJobNode, wall_seconds: int | None = None) -> RunSpec:
+def inputs_of(node: orm.CalcJobNode) -> AttributeDict:
+    """Return the inputs of a job by their names, in one query."""
+    links = node.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()
+    return AttributeDict({link.link_label: link.node for link in links})
+
+
+def run_spec(inputs: Mapping[str, Any], wall_seconds: int | None = None) -> RunSpec:
     """Return what the inputs of a job say of its run."""
-    inputs = node.inputs
-    atoms = inputs.structure.get_ase()
-    repetitions = inputs.repetitions.get_list()
+    atoms, potential = inputs["structure"].get_ase(), inputs["potential"]
+    repetitions = inputs["repetitions"].get_list()
     species = sorted(set(atoms.get_chemical_symbols()))
     length = float(atoms.cell.lengths()[2]) * repetitions[2]
     return RunSpec(
-        temperature_k=inputs.temperature.value,
-        pressure_bar=gpa_to_bar(inputs.pressure.value),
-        seed=inputs.seed.value,
+        temperature_k=inputs["temperature"].value,
+        pressure_bar=gpa_to_bar(inputs["pressure"].value),
+        seed=inputs["seed"].value,
         repetitions=(repetitions[0], repetitions[1], repetitions[2]),
-        pair_commands=tuple(inputs.potential.lammps_commands(inputs.potential.filename, species)),
+        pair_commands=tuple(potential.lammps_commands(potential.filename, species)),
         reflections=tuple(in_plane_reflections(atoms)),
         n_slabs=max(4, int(length / SLAB_THICKNESS_ANGSTROM)),
         couple=_COUPLING.get(lattice_name(atoms), "none"),
-        production_ps=inputs.production_time.value,
+        production_ps=inputs["production_time"].value,
         wall_seconds=wall_seconds,
     )
 
 
-def stages(node: orm.CalcJobNode) -> list[Stage]:
-    """Return the stages of a job's run, in their order."""
-    return stages_of(CoexistenceSettings(**node.inputs.parameters.get_dict()), run_spec(node))
+def stages(inputs: Mapping[str, Any]) -> list[Stage]:
+    """Return the stages of the run that the inputs of a job describe, in their order."""
+    return stages_of(CoexistenceSettings(**inputs["parameters"].get_dict()), run_spec(inputs))

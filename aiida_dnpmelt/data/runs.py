@@ -20,9 +20,9 @@ def from_node(node: orm.ArrayData) -> CoexistenceRun:
 
     :raises ValueError: if the node holds none, or one of another version of this package.
     """
-    missing = [name for name in ARRAYS if name not in node.get_arraynames()]
-    missing += [name for name in SCALARS if name not in node.base.attributes.keys()]  # noqa: SIM118
+    arrays, attributes = node.get_arraynames(), node.base.attributes.all
+    missing = [name for name in ARRAYS if name not in arrays] + [name for name in SCALARS if name not in attributes]
     if missing:
         raise ValueError(f"node {node.pk} is no coexistence run: it lacks {', '.join(missing)}")
     values = {name: node.get_array(name) for name in ARRAYS}
-    return CoexistenceRun(**values, **{name: node.base.attributes.get(name) for name in SCALARS})
+    return CoexistenceRun(**values, **{name: attributes[name] for name in SCALARS})

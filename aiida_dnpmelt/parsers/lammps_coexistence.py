@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO, TextIOWrapper
 from pathlib import Path
@@ -23,7 +23,7 @@ from aiida_dnpmelt.calculations.coexistence_script import (
     probe_file,
 )
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
-from aiida_dnpmelt.calculations.lammps_coexistence import stages
+from aiida_dnpmelt.calculations.lammps_coexistence import inputs_of, stages
 from aiida_dnpmelt.data.runs import to_node
 from aiida_dnpmelt.parsers.coexistence_files import RunFacts, dynamics, read_run
 from aiida_dnpmelt.physics.lammps_log import Log, ThermoBlock, read_log
@@ -47,8 +47,9 @@ class LammpsCoexistenceParser(Parser):
             return self.exit_codes.ERROR_LOG_MISSING
         with self._text(LOG_FILE) as lines:
             log = read_log(lines)
-        settings = CoexistenceSettings(**self.node.inputs.parameters.get_dict())
-        facts = self._facts(settings)
+        inputs = inputs_of(self.node)
+        settings = CoexistenceSettings(**inputs.parameters.get_dict())
+        facts = _facts(inputs, settings)
         tables = dynamics(log, facts)
         broken = self._failure(log)
         if not tables:
@@ -57,9 +58,17 @@ class LammpsCoexistenceParser(Parser):
             run = self._run(log, facts, Path(kwargs["retrieved_temporary_folder"]) / FRAMES_FILE)
         except ValueError as exception:
             return broken or self.exit_codes.ERROR_FRAMES_UNREADABLE.format(reason=exception)
-        reached = log.stage == PRODUCTION and self._last_step(log, tables) >= self._target(settings)
+        target = settings.steps(inputs.production_time.value)
+        reached = log.stage == PRODUCTION and self._last_step(log, tables) >= target
         ended = run.bulk_melted or run.halted or reached
-        state = self._state(log, facts, self._last_step(log, tables), settings)
+        begin = Resume(**inputs.restart.get_dict()) if "restart" in inputs else None
+        end = End(
+            log.stage,
+            self._last_step(log, tables),
+            script_ended=log.complete and not log.halted,
+            timed_out=log.timed_out,
+        )
+        state = last_state(settings, [stage.name for stage in facts.stages], begin, end)
         self.out("run", to_node(run))
         self.out("results", orm.Dict(_results(log, tables, run, ended)))
         if state is not None and not run.bulk_melted:
@@ -83,21 +92,6 @@ class LammpsCoexistenceParser(Parser):
         ):
             yield text
 
-    def _facts(self, settings: CoexistenceSettings) -> RunFacts:
-        inputs = self.node.inputs
-        atoms, repetitions = inputs.structure.get_ase(), inputs.repetitions.get_list()
-        return RunFacts(
-            seed=inputs.seed.value,
-            n_atoms=len(atoms) * int(np.prod(repetitions)),
-            mass_amu=float(atoms.get_masses().mean()),
-            length_angstrom=float(atoms.cell.lengths()[2]) * repetitions[2],
-            guess_k=inputs.temperature.value,
-            pressure_gpa=inputs.pressure.value,
-            timestep_fs=settings.timestep_fs,
-            sample_steps=settings.sample_steps,
-            stages=tuple(stages(self.node)),
-        )
-
     def _run(self, log: Log, facts: RunFacts, frames: Path) -> CoexistenceRun:
         with self._text(probe_file(PRODUCTION)) as probes:
             if not frames.exists():
@@ -112,18 +106,24 @@ class LammpsCoexistenceParser(Parser):
         reason = log.errors[0] if log.errors else ""
         return getattr(self.exit_codes, _FAILURES.get(kind, "ERROR_LAMMPS")).format(reason=reason)
 
-    def _state(self, log: Log, facts: RunFacts, step: int, settings: CoexistenceSettings) -> Resume | None:
-        """Return where the run can be taken up."""
-        begin = Resume(**self.node.inputs.restart.get_dict()) if "restart" in self.node.inputs else None
-        end = End(log.stage, step, script_ended=log.complete and not log.halted, timed_out=log.timed_out)
-        return last_state(settings, [stage.name for stage in facts.stages], begin, end)
-
     def _last_step(self, log: Log, tables: list[ThermoBlock]) -> int:
         """Return the last step of the stage that the log announced last, 0 if it shows none of it."""
         return int(tables[-1]["Step"][-1]) if tables[-1].stage == log.stage else 0
 
-    def _target(self, settings: CoexistenceSettings) -> int:
-        return settings.steps(self.node.inputs.production_time.value)
+
+def _facts(inputs: Mapping[str, Any], settings: CoexistenceSettings) -> RunFacts:
+    atoms, repetitions = inputs["structure"].get_ase(), inputs["repetitions"].get_list()
+    return RunFacts(
+        seed=inputs["seed"].value,
+        n_atoms=len(atoms) * int(np.prod(repetitions)),
+        mass_amu=float(atoms.get_masses().mean()),
+        length_angstrom=float(atoms.cell.lengths()[2]) * repetitions[2],
+        guess_k=inputs["temperature"].value,
+        pressure_gpa=inputs["pressure"].value,
+        timestep_fs=settings.timestep_fs,
+        sample_steps=settings.sample_steps,
+        stages=tuple(stages(inputs)),
+    )
 
 
 def _results(log: Log, tables: list[ThermoBlock], run: CoexistenceRun, ended: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from aiida import orm
 from aiida.engine import Process
 
 from aiida_dnpmelt.calculations.coexistence_script import LOG_FILE, probe_file
-from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation, stages
+from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation, inputs_of, stages
 from aiida_dnpmelt.workchains.coexistence import CoexistenceWorkChain
 
 
@@ -137,7 +137,7 @@ def _steps(job: orm.CalcJobNode, stage: str, step: int) -> tuple[int, int]:
 def _starts(uuid: str) -> tuple[dict[str, int], int]:
     """Return the number of time steps before each stage of a job, and of all."""
     before, total = {}, 0
-    for stage in stages(orm.load_node(uuid)):
+    for stage in stages(inputs_of(orm.load_node(uuid))):
         before[stage.name] = total
         total += stage.steps
     return before, total

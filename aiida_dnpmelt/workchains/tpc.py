@@ -350,9 +350,9 @@ class TPCWorkChain(WorkChain):
     def _submit(self, seed: int, guess: orm.Float, time: orm.Float, origin: Mapping[str, Any]) -> orm.ProcessNode:
         """Submit one run, or return it if this step had already done so before it was cut."""
         label = f"seed_{seed}_round_{self.ctx.round:02d}"
-        for link in self.node.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all():
-            if link.link_label == label:
-                return link.node
+        submitted = self.node.base.links.get_outgoing(link_type=LinkType.CALL_WORK, link_label_filter=label).first()
+        if submitted is not None:
+            return submitted.node
         inputs = self.exposed_inputs(CoexistenceWorkChain, "coexistence")
         inputs.calc.update(
             structure=self.ctx.cell,

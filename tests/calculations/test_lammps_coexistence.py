@@ -14,7 +14,7 @@ from coexistence_jobs import N_ATOMS, REPETITIONS, SETTINGS, TEMPERATURE_K, goin
 
 from aiida_dnpmelt.calculations.coexistence_script import build_script
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
-from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation, run_spec, stages
+from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation, inputs_of, run_spec, stages
 from aiida_dnpmelt.data.potential import PotentialData
 
 
@@ -24,7 +24,7 @@ def files_sent(job: orm.CalcJobNode) -> set[str]:
 
 def test_input_is_the_script_of_the_inputs(finished_job):
     settings = CoexistenceSettings(**SETTINGS)
-    script = build_script(settings, run_spec(finished_job))
+    script = build_script(settings, run_spec(inputs_of(finished_job)))
     assert finished_job.base.repository.get_object_content("input.in") == script
     assert "timer timeout" not in script
     assert f"replicate {' '.join(map(str, REPETITIONS))}" in script
@@ -32,12 +32,12 @@ def test_input_is_the_script_of_the_inputs(finished_job):
 
 
 def test_spec_of_a_run_comes_from_its_inputs(finished_job):
-    spec = run_spec(finished_job)
+    spec = run_spec(inputs_of(finished_job))
     assert (spec.temperature_k, spec.pressure_bar, spec.seed) == (TEMPERATURE_K, 0.0, 1)
     assert (spec.repetitions, spec.production_ps, spec.couple) == (tuple(REPETITIONS), 3.0, "xyz")
     assert set(spec.reflections) == {(0, 2), (2, 0)}
     assert spec.n_slabs == int(7 * 3.615 / 3.5)
-    names = [stage.name for stage in stages(finished_job)]
+    names = [stage.name for stage in stages(inputs_of(finished_job))]
     assert names == ["equilibrate", "average", "melt", "quench", "thermalise", "production"]
 
 

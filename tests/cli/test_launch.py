@@ -31,7 +31,7 @@ def test_dry_run_tells_the_cost_and_runs_nothing(launch):
     for part in (
         "Cu_u3.eam, protocol balanced",
         "1728 atoms, first guess 1358 K, 5 GPa",
-        "4 runs of 48 ps",
+        "6 runs of 36 ps",
         "atom-steps",
     ):
         assert part in result.output

@@ -103,7 +103,7 @@ def test_forecast_has_the_time_that_the_slow_noise_asks_for():
     plan = Plan(**{**BALANCED, "target_uncertainty_k": 2.0})
     found = forecast(plan, 1300.0, 1728, 3.0, 12.45)
     variance = 1300.0**2 / (1728 * 3.8)
-    assert found.time_ps == pytest.approx(2 * variance * 8.0 / (4 * 2.0**2))
+    assert found.time_ps == pytest.approx(2 * variance * 8.0 / (plan.runs * 2.0**2))
     assert found.runs == 4
     assert found.atom_steps == pytest.approx(4 * (found.time_ps + 12.45) / 0.003 * 1728)
 
