@@ -104,8 +104,8 @@ def test_forecast_has_the_time_that_the_slow_noise_asks_for():
     found = forecast(plan, 1300.0, 1728, 3.0, 12.45)
     variance = 1300.0**2 / (1728 * 3.8)
     assert found.time_ps == pytest.approx(2 * variance * 8.0 / (plan.runs * 2.0**2))
-    assert found.runs == 4
-    assert found.atom_steps == pytest.approx(4 * (found.time_ps + 12.45) / 0.003 * 1728)
+    assert found.runs == plan.runs
+    assert found.atom_steps == pytest.approx(plan.runs * (found.time_ps + 12.45) / 0.003 * 1728)
 
 
 def test_forecast_stays_within_the_bounds_of_the_plan():
