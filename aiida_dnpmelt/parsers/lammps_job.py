@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import TextIOWrapper
+
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
 
@@ -17,8 +19,11 @@ class LammpsParser(Parser):
         """Return the content of the log, whatever bytes a job that was cut left in it; None without a log."""
         if LOG_FILE not in self.retrieved.base.repository.list_object_names():
             return None
-        content = self.retrieved.base.repository.get_object_content(LOG_FILE, mode="rb")
-        return read_log(content.decode("utf-8", "replace").splitlines(keepends=True))
+        with (
+            self.retrieved.base.repository.open(LOG_FILE, "rb") as handle,
+            TextIOWrapper(handle, encoding="utf-8", errors="replace") as lines,
+        ):
+            return read_log(lines)
 
     def failure(self, log: Log) -> ExitCode | None:
         """Return the exit code of the error in the log, None if it holds none."""
