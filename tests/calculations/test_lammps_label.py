@@ -74,10 +74,10 @@ def test_small_cell_has_the_energy_of_its_repetition(points):
     np.testing.assert_allclose(eight.virials_ev[0], 8 * one.virials_ev[0], atol=1e-5)
 
 
-def test_frames_say_what_they_are(points):
+def test_frames_say_what_they_are(points, copper):
     node = points.outputs.frames.oblique
     assert (node.phase, node.base.attributes.get("number_of_frames")) == ("interface", 31)
-    assert node.labeller.startswith("Cu_mishin1.eam.alloy (eam/alloy, sha256 ")
+    assert node.labeller.startswith(f"{copper.label} (eam/alloy, sha256 {copper.sha256[:12]}), LAMMPS ")
     assert set(node.frames.temperatures_k) == {300.0}
 
 
