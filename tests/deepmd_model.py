@@ -28,6 +28,18 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "tiny.pb"
 
 
+@pytest.fixture(scope="session")
+def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a second model, from other random numbers: with the first one it is a committee."""
+    folder = tmp_path_factory.mktemp("other_model")
+    _write_system(folder / "data")
+    text = json.dumps(_training_input("data")).replace('"seed": 1', '"seed": 2')
+    (folder / "input.json").write_text(text)
+    _dp(folder, "train", "input.json", "--skip-neighbor-stat")
+    _dp(folder, "freeze", "-o", "other.pb")
+    return folder / "other.pb"
+
+
 def _write_system(folder: Path) -> None:
     """Write two rattled frames of copper with made-up labels."""
     frames = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import NoReturn
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ORTHOGONAL = "pp pp pp"
+_OBLIQUE = "xy xz yz pp pp pp"
 _POSITIONS = (("x", "y", "z"), ("xu", "yu", "zu"))  # preferred first
 
 
@@ -22,12 +23,14 @@ class Frame:
     :param bounds: lower and upper bound of the box along x, y, z, shape (3, 2).
     :param columns: what LAMMPS wrote of each atom, such as ``("id", "x", "y", "z")``.
     :param data: one row an atom, in the order of ``id``, shape (atoms, columns).
+    :param tilts: xy, xz, yz of an oblique box, shape (3,); the bounds are those of its edges along x, y, z.
     """
 
     step: int
     bounds: NDArray[np.float64]
     columns: tuple[str, ...]
     data: NDArray[np.float64]
+    tilts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
 
     def __getitem__(self, column: str) -> NDArray[np.float64]:
         """Return one column, shape (atoms,).
@@ -44,6 +47,20 @@ class Frame:
         return self.bounds[:, 1] - self.bounds[:, 0]
 
     @property
+    def cell(self) -> NDArray[np.float64]:
+        """Return the cell vectors as rows, lower triangular as LAMMPS has them, shape (3, 3)."""
+        cell = np.diag(self.lengths)
+        cell[[1, 2, 2], [0, 0, 1]] = self.tilts
+        return cell
+
+    def vectors(self, names: tuple[str, str, str]) -> NDArray[np.float64]:
+        """Return three columns as one vector an atom, shape (atoms, 3).
+
+        :raises KeyError: if the dump lacks one of them.
+        """
+        return np.column_stack([self[name] for name in names])
+
+    @property
     def positions(self) -> NDArray[np.float64]:
         """Return the positions from the lower corner of the box, as written (not wrapped), shape (atoms, 3).
 
@@ -56,15 +73,16 @@ class Frame:
         raise KeyError(f"no positions in the dump: x, y, z or xu, yu, zu are needed, there are {self.columns}")
 
 
-def read_frames(lines: Iterable[str]) -> Iterator[Frame]:
+def read_frames(lines: Iterable[str], *, oblique: bool = False) -> Iterator[Frame]:
     """Yield the frames of a dump, with one of them in memory.
 
     A last frame that was cut is left out.
 
     :param lines: the lines with their newlines, as an open text file gives them.
+    :param oblique: whether the box may be oblique, too.
     :raises ValueError: for what is no dump of an orthogonal, periodic box with atom ids; names the line.
     """
-    reader = _Reader(lines)
+    reader = _Reader(lines, oblique)
     try:
         while True:
             yield reader.frame()
@@ -79,8 +97,9 @@ class _CutError(Exception):
 class _Reader:
     """The lines, and the number of the last one that was taken."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
+    def __init__(self, lines: Iterable[str], oblique: bool) -> None:
         self._lines = iter(lines)
+        self._oblique = oblique
         self._number = 0
 
     def frame(self) -> Frame:
@@ -89,10 +108,7 @@ class _Reader:
         step = self._integer(minimum=0)
         self._item("ITEM: NUMBER OF ATOMS")
         atoms = self._integer(minimum=1)
-        boundaries = self._item("ITEM: BOX BOUNDS")
-        if boundaries != _ORTHOGONAL:
-            self._fail(f"an orthogonal, periodic box ('{_ORTHOGONAL}')", boundaries)
-        bounds = self._table(3, 2)
+        bounds, tilts = self._box()
         if not (bounds[:, 0] < bounds[:, 1]).all():
             self._fail("box bounds with lower < upper", bounds.tolist())
         columns = tuple(self._item("ITEM: ATOMS").split())
@@ -102,7 +118,23 @@ class _Reader:
         data = data[np.argsort(data[:, columns.index("id")])]
         if not (np.diff(data[:, columns.index("id")]) > 0).all():
             self._fail("each atom id once in this frame", "one that is repeated")
-        return Frame(step, bounds, columns, data)
+        return Frame(step, bounds, columns, data, tilts)
+
+    def _box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Take the box and return the bounds of its edges, and its tilts.
+
+        Of an oblique box LAMMPS writes the bounds of the orthogonal one around it (manual, Howto_triclinic).
+        """
+        boundaries = self._item("ITEM: BOX BOUNDS")
+        if self._oblique and boundaries == _OBLIQUE:
+            table = self._table(3, 3)
+            xy, xz, yz = table[:, 2]
+            beyond_x, beyond_y = (0.0, xy, xz, xy + xz), (0.0, yz)
+            outside = [[min(beyond_x), max(beyond_x)], [min(beyond_y), max(beyond_y)], [0.0, 0.0]]
+            return table[:, :2] - np.array(outside), table[:, 2]
+        if boundaries != _ORTHOGONAL:
+            self._fail(f"an orthogonal, periodic box ('{_ORTHOGONAL}')", boundaries)
+        return self._table(3, 2), np.zeros(3)
 
     def _take(self, count: int) -> list[str]:
         taken = list(islice(self._lines, count))

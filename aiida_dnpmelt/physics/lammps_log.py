@@ -35,7 +35,13 @@ _VERSION = re.compile(r"LAMMPS \(([^)]+)\)")
 # potential file is known by the source file of the pair style that made it.
 _FAILURES = (
     ("lost_atoms", re.compile(r"Lost atoms")),
-    ("non_finite", re.compile(r"Non-numeric|simulation unstable|(?:Too many|too large for) neighbor bins")),
+    (
+        "non_finite",
+        re.compile(
+            r"Non-numeric|simulation unstable|(?:Too many|too large for) neighbor bins"
+            r"|Neighbor list overflow"  # of a collapsed box
+        ),
+    ),
     ("unknown_pair_style", re.compile(r"Unrecognized pair style")),
     (
         "missing_element",

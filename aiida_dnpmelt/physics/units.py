@@ -5,9 +5,13 @@ All come from CODATA 2018, the set that LAMMPS uses, through `ase.units`.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
+import numpy as np
 from ase.units import create_units
+from numpy.typing import NDArray
+
+Number = TypeVar("Number", float, NDArray[np.float64])
 
 _CODATA = create_units("2018")
 
@@ -25,3 +29,8 @@ def gpa_to_bar(pressure: float) -> float:
 def bar_to_gpa(pressure: float) -> float:
     """Return in GPa a pressure given in bar, the unit of LAMMPS `metal`."""
     return pressure / BAR_PER_GPA
+
+
+def gpa_a3_to_ev(energy: Number) -> Number:
+    """Return in eV an energy given as pressure times volume, in GPa Angstrom^3."""
+    return energy * _CODATA["GPa"]

@@ -126,6 +126,24 @@ def test_wrong_content_is_refused_with_its_line(old, new, message):
     assert str(caught.value).startswith(message)
 
 
+OBLIQUE = FRAME.replace("pp pp pp", "xy xz yz pp pp pp").replace(
+    "-1.0 3.0\n0.0e+00 5.0e+00\n0.0 6.0\n", "-1.5 4.0 1.0\n0.0 5.3 -0.5\n0.0 6.0 0.3\n"
+)
+
+
+def test_oblique_box_has_the_edges_of_its_cell():
+    (frame,) = read_frames(io.StringIO(OBLIQUE), oblique=True)
+    assert frame.cell == pytest.approx(np.array([[4, 0, 0], [1, 5, 0], [-0.5, 0.3, 6]]))
+    assert frame.bounds == pytest.approx(np.array([[-1, 3], [0, 5], [0, 6]]))
+    assert frame.positions[0] == pytest.approx([1, 1, 2])
+
+
+def test_orthogonal_box_is_read_where_an_oblique_one_may_stand():
+    (frame,) = read_frames(io.StringIO(FRAME), oblique=True)
+    assert frame.cell.tolist() == [[4, 0, 0], [0, 5, 0], [0, 0, 6]]
+    assert frame.vectors(("x", "y", "z"))[1].tolist() == [1.5, 2.5, 3.5]
+
+
 def test_a_column_that_is_not_there_is_refused_with_those_that_are():
     with pytest.raises(KeyError, match=r"no column 'fx' in the dump.*'z'"):
         read_text(FRAME)[0]["fx"]

@@ -212,6 +212,7 @@ FAILURES = {
     + "displace_atoms all move 1 0 0 units box\n"
     + 3 * "create_atoms 1 single 0 0 0\n"
     + RUN,
+    "non_finite, collapsed box": CELL + COPPER + "change_box all x scale 0.2 y scale 0.2 z scale 0.2 remap\n" + RUN,
     "unknown_pair_style": CELL + "pair_style deepmd graph.pb\n",
     "unknown_pair_style of a known family": CELL + "pair_style eam/nonesuch\n",
     "missing_element in eam": CELL + COPPER.replace(" Cu\n", " Al\n"),

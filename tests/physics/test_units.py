@@ -13,3 +13,7 @@ def test_values_are_those_of_codata_2018():
 def test_pressure_there_and_back():
     assert units.gpa_to_bar(1.5) == pytest.approx(15000.0)
     assert units.bar_to_gpa(units.gpa_to_bar(0.37)) == pytest.approx(0.37)
+
+
+def test_energy_of_pressure_times_volume():
+    assert units.gpa_a3_to_ev(160.2176634) == pytest.approx(1.0)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from aiida import orm
+
+from aiida_dnpmelt.calculations.selection import select_frames
+from aiida_dnpmelt.data.trajectories import trajectory
+
+NUMBER = 6
+
+
+@pytest.fixture
+def exploration(aiida_profile) -> tuple[orm.TrajectoryData, orm.ArrayData]:
+    """Give six frames of two atoms at two temperatures, three of them candidates."""
+    temperatures = np.repeat([300.0, 900.0], 3)
+    steps = np.tile([0, 100, 200], 2)
+    positions = np.arange(NUMBER * 6, dtype=float).reshape(NUMBER, 2, 3)
+    cells = np.array([np.eye(3) * (4 + index) for index in range(NUMBER)])
+    frames = trajectory(["Cu", "Cu"], cells, positions, temperatures, "liquid", steps)
+    arrays = {"temperature_k": temperatures, "step": steps, "time_ps": steps * 0.002}
+    deviation = orm.ArrayData({**arrays, "max_force_ev_per_angstrom": np.array([0.1, 0.1, 0.4, 0.5, 2.0, 0.7])})
+    return frames, deviation
+
+
+def test_chosen_frames_bring_all_that_the_labeller_needs(exploration):
+    found, node = select_frames.run_get_node(*exploration, orm.Dict({}), orm.Int(1))
+    frames, report = found["frames"], found["report"].get_dict()
+    assert node.is_finished_ok
+    assert frames.get_array("temperatures").tolist() == [300.0, 900.0, 900.0]
+    assert frames.get_stepids().tolist() == [200, 200, 0]
+    assert frames.base.attributes.get("phase") == "liquid"
+    for place, index in enumerate((2, 5, 3)):
+        np.testing.assert_array_equal(
+            frames.get_array("positions")[place], exploration[0].get_array("positions")[index]
+        )
+        np.testing.assert_array_equal(frames.get_array("cells")[place], exploration[0].get_array("cells")[index])
+    assert [report[key] for key in ("accurate", "candidate", "failed", "taken")] == [2, 3, 1, 3]
+    assert report["frames"][1] == {
+        "index": 5,
+        "temperature_k": 900.0,
+        "time_ps": 0.4,
+        "step": 200,
+        "max_force_deviation_ev_per_angstrom": 0.7,
+    }
+
+
+def test_no_candidate_gives_a_report_alone(exploration):
+    found = select_frames(*exploration, orm.Dict({"lower_ev_per_angstrom": 1.0}), orm.Int(1))
+    assert set(found) == {"report"}
+    assert found["report"]["taken"] == 0
+
+
+def test_deviations_of_another_run_are_refused(exploration):
+    other = orm.ArrayData({**dict(exploration[1].get_iterarrays()), "step": np.arange(NUMBER)})
+    with pytest.raises(ValueError, match="they are not of the same exploration"):
+        select_frames(exploration[0], other, orm.Dict({}), orm.Int(1))
