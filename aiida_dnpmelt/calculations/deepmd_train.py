@@ -99,6 +99,13 @@ def validate_steps(node: orm.Int | None, _: Any) -> str | None:
     return None
 
 
+def validate_checkpoint_step(node: orm.Int | None, _: Any) -> str | None:
+    """Check the step of a checkpoint."""
+    if node is not None and not 1 <= node.value <= LARGEST_STEPS:
+        return f"checkpoint_step: {node.value} is outside the allowed range 1 to {LARGEST_STEPS}"
+    return None
+
+
 def validate_settings(node: orm.Dict | None, _: Any) -> str | None:
     """Check the settings by themselves."""
     return refusal(node.get_dict()) if node is not None else None
@@ -122,6 +129,8 @@ def validate_job(inputs: Mapping[str, Any], _: Any) -> str | None:
     """Check what depends on more than one input of a job."""
     if "parent_model" in inputs and "parent_folder" in inputs:
         return "parent_model and parent_folder: give one of them, to begin with a model or to go on with a training"
+    if ("parent_folder" in inputs) != ("checkpoint_step" in inputs):
+        return "parent_folder and checkpoint_step: give both to go on with a training, or none to start one"
     if "frames" in inputs and not inputs["frames"]:
         return "frames: no node given, at least one is needed"
     if any(name not in inputs for name in ("frames", "settings")):
@@ -218,7 +227,15 @@ class DeepmdTrainCalculation(CalcJob):
             "parent_folder",
             valid_type=orm.RemoteData,
             required=False,
-            help="Folder of a job of the same inputs that was cut: go on from its last checkpoint.",
+            help="Folder of a job of the same inputs that was cut, to go on from one of its checkpoints.",
+        )
+        spec.input(
+            "checkpoint_step",
+            valid_type=orm.Int,
+            serializer=orm.to_aiida_type,
+            validator=validate_checkpoint_step,
+            required=False,
+            help="Step of that checkpoint, as the job gave it in `results`.",
         )
         spec.inputs.validator = validate_job
         options = spec.inputs["metadata"]["options"]
@@ -347,7 +364,8 @@ class DeepmdTrainCalculation(CalcJob):
             parent: orm.RemoteData = self.inputs.parent_folder
             source = f"{parent.get_remote_path()}/{CHECKPOINT_FOLDER}"
             calcinfo.remote_copy_list = [(parent.computer.uuid, source, CHECKPOINT_FOLDER)]
-            return ["--restart", CHECKPOINT_PREFIX]
+            # The name without the step is a link that DeePMD-kit makes last: a job may be cut before it does.
+            return ["--restart", f"{CHECKPOINT_PREFIX}-{self.inputs.checkpoint_step.value}"]
         if "parent_model" in self.inputs:
             model: PotentialData = self.inputs.parent_model
             calcinfo.local_copy_list = [(model.uuid, model.filename, PARENT_FILE)]

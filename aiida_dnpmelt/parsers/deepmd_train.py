@@ -46,6 +46,8 @@ from aiida_dnpmelt.parsers.training_files import (
     read_version,
 )
 
+SAVE_FREQ = 1000
+"""What DeePMD-kit takes if the settings do not say how often checkpoints are written, in steps."""
 SCHEDULER_OUT_OF_MEMORY = 110
 SCHEDULER_OUT_OF_WALLTIME = 120
 
@@ -143,7 +145,7 @@ class DeepmdTrainParser(Parser):
             "finished": log.finished,
             "steps": inputs.steps.value,
             "last_step": inputs.steps.value if log.finished else _last_step(curve),
-            "checkpoint_step": read_checkpoint_step(self._read(Path(CHECKPOINT_FILE).name)),
+            "checkpoint_step": self._checkpoint_step(log),
             "learning_rate": float(curve[LEARNING_RATE][-1]) if LEARNING_RATE in curve else None,
             "frames_training": sum(len(split.training) for split in splits.values()),
             "frames_validation": sum(len(split.validation) for split in splits.values()),
@@ -157,6 +159,12 @@ class DeepmdTrainParser(Parser):
             "deepmd_version": version,
             "warnings": list(log.warnings),
         }
+
+    def _checkpoint_step(self, log: TrainingLog) -> int | None:
+        inputs = self.node.inputs
+        begin = inputs.checkpoint_step.value if "checkpoint_step" in inputs else 0
+        every = inputs.settings["training"].get("save_freq", SAVE_FREQ) or inputs.steps.value
+        return read_checkpoint_step(self._read(Path(CHECKPOINT_FILE).name), log.checkpoints, begin, every)
 
     def _errors(self, part: str, tests: Mapping[str, SystemErrors]) -> dict[str, float | None]:
         """Return the errors over all frames of one part, None for each that is not known."""

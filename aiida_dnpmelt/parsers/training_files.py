@@ -31,7 +31,7 @@ _COLUMNS = {
 }
 
 _VERSION = re.compile(r"DeePMD-kit v(\S+)")
-_CHECKPOINT = re.compile(r'^model_checkpoint_path: ".*-(\d+)"', re.MULTILINE)
+_CHECKPOINTS = re.compile(r'^all_model_checkpoint_paths: ".*-(\d+)"', re.MULTILINE)
 _WALL = re.compile(r"\bwall time: ([0-9.]+) s")
 _SPEED = re.compile(r"average training time: ([0-9.]+) s/batch")
 _WARNING = re.compile(r"DEEPMD WARNING\s+(?:deepmd\.\S+\s+)?(.*)")
@@ -59,6 +59,7 @@ class TrainingLog:
 
     :param started: the first step was made.
     :param finished: the last step was made.
+    :param checkpoints: number of checkpoints that were wholly written.
     :param wall_time_s: time of the steps in s, without the start; None if it did not finish.
     :param seconds_per_step: None if it did not finish.
     :param warnings: warnings, each once.
@@ -66,6 +67,7 @@ class TrainingLog:
 
     started: bool
     finished: bool
+    checkpoints: int
     wall_time_s: float | None
     seconds_per_step: float | None
     warnings: tuple[str, ...]
@@ -138,16 +140,32 @@ def read_log(text: str) -> TrainingLog:
     return TrainingLog(
         started="start training at lr" in text,
         finished="finished training" in text,
+        checkpoints=text.count("saved checkpoint"),
         wall_time_s=float(wall[1]) if wall else None,
         seconds_per_step=float(speed[1]) if speed else None,
         warnings=tuple(dict.fromkeys(line.strip() for line in _WARNING.findall(text) if _ADVICE not in line)),
     )
 
 
-def read_checkpoint_step(text: str) -> int | None:
-    """Return the step of the last checkpoint from the file in which TensorFlow keeps the list of them."""
-    found = _CHECKPOINT.search(text)
-    return int(found[1]) if found else None
+def read_checkpoint_step(text: str, written: int, begin: int, every: int) -> int | None:
+    """Return the step of the last whole checkpoint, None if there is none.
+
+    TensorFlow names a checkpoint in its list before all of its files are there: the last one counts only if the log
+    says that it was written.
+
+    :param text: the list, the file `checkpoint`.
+    :param written: number of checkpoints that the log of the job says were written.
+    :param begin: step of the checkpoint that the job went on from, 0 for none.
+    :param every: steps between checkpoints; there is one more at the last step.
+    """
+    steps = sorted(int(step) for step in _CHECKPOINTS.findall(text))
+    if not steps:
+        return None
+    last = steps[-1]
+    made = last // every - begin // every + (1 if last % every else 0)
+    if last <= begin or written >= made:
+        return last
+    return steps[-2] if len(steps) > 1 else None
 
 
 def read_cpu_seconds(text: str) -> float | None:

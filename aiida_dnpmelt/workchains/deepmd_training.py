@@ -134,4 +134,5 @@ class DeepmdTrainingWorkChain(BaseRestartWorkChain):
     def _go_on_from(self, node: orm.CalcJobNode, step: int) -> None:
         self.ctx.checkpoint_step = step
         self.ctx.inputs.parent_folder = node.outputs.remote_folder
+        self.ctx.inputs.checkpoint_step = step
         self.ctx.inputs.pop("parent_model", None)

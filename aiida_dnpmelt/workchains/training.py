@@ -69,7 +69,7 @@ class TrainingWorkChain(WorkChain):
         spec.expose_inputs(
             DeepmdTrainingWorkChain,
             namespace="training",
-            exclude=(*(f"calc.{name}" for name in _OWN), "calc.parent_folder", "clean_workdir"),
+            exclude=(*(f"calc.{name}" for name in _OWN), "calc.parent_folder", "calc.checkpoint_step", "clean_workdir"),
         )
         spec.expose_inputs(DeepmdTrainCalculation, include=_PASSED_ON)
         spec.input(

@@ -111,7 +111,7 @@ def test_settings_that_only_deepmd_can_refuse_end_with_its_reason(dp_code):
 
 
 def test_memory_that_is_not_enough_is_told_apart(dp_that):
-    code = dp_that('ulimit -v 4500000; exec "$DP" "$@"')
+    code = dp_that('ulimit -v 6000000; exec "$DP" "$@"')
     job = run_training(code, settings=settings_with(model__fitting_net__neuron=[20000, 20000]))
     assert job.exit_status == CODES.ERROR_OUT_OF_MEMORY.status, job.exit_message
     assert "OOM when allocating tensor" in job.exit_message
@@ -163,8 +163,13 @@ def test_parents_that_cannot_be_gone_on_from_are_refused(finished_training, dp_c
         ({"parent_model": PotentialData.from_file(potentials_folder / "Cu_u3.eam")}, r"is eam \(funcfl\), it must be"),
         ({"parent_model": other}, r"its type_map is \['Cu', 'Ni'\], that of the settings \['Cu'\]"),
         (
-            {"parent_model": outputs.uncompressed, "parent_folder": outputs.remote_folder},
+            {"parent_model": outputs.uncompressed, "parent_folder": outputs.remote_folder, "checkpoint_step": 100},
             "parent_model and parent_folder: give one of them",
+        ),
+        ({"parent_folder": outputs.remote_folder}, "parent_folder and checkpoint_step: give both to go on"),
+        (
+            {"parent_folder": outputs.remote_folder, "checkpoint_step": 0},
+            "checkpoint_step: 0 is outside the allowed range 1 to 1000000000",
         ),
     ):
         with pytest.raises(ValueError, match=message):

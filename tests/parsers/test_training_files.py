@@ -149,9 +149,30 @@ def test_errors_are_combined_by_frames_and_atoms():
     assert found["virial_ev_per_atom"] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(
+    ("listed", "written", "begin", "step"),
+    [
+        ((), 0, 0, None),
+        ((100,), 1, 0, 100),
+        ((100,), 0, 0, None),
+        ((100, 200), 2, 0, 200),
+        ((100, 200), 1, 0, 100),
+        ((100, 200, 250), 3, 0, 250),
+        ((100, 200, 250), 2, 0, 200),
+        ((600, 700), 7, 0, 700),
+        ((600, 700), 6, 0, 600),
+        ((100, 200), 0, 200, 200),
+        ((200, 300), 0, 200, 200),
+        ((200, 300), 1, 200, 300),
+    ],
+)
+def test_checkpoint_counts_only_once_it_is_wholly_written(listed, written, begin, step):
+    names = [f'all_model_checkpoint_paths: "model.ckpt-{number}"\n' for number in listed]
+    text = "".join([f'model_checkpoint_path: "model.ckpt-{number}"\n' for number in listed[-1:]] + names)
+    assert read_checkpoint_step(text, written, begin, every=100) == step
+
+
 def test_small_files():
-    assert read_checkpoint_step('model_checkpoint_path: "model.ckpt-200"\nall_model_checkpoint_paths: "m-100"\n') == 200
-    assert read_checkpoint_step("") is None
     assert read_cpu_seconds("0m0.003s 0m0.000s\n1m19.180s 0m2.700s\n") == pytest.approx(81.883)
     assert read_cpu_seconds("") is None
 

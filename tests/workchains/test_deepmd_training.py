@@ -21,7 +21,7 @@ SLEEPY = """
 [ "$1" = train ] || exec "$DP" "$@"
 "$DP" "$@" & job=$!
 trap 'kill -TERM $job; kill -CONT $job; wait $job; exit 143' TERM
-while kill -0 $job && ! [ -f checkpoints/checkpoint ]; do sleep 0.02; done
+while kill -0 $job && ! grep -qs 'saved checkpoint' train.log; do sleep 0.02; done
 kill -STOP $job
 while :; do sleep 0.1; done
 """
@@ -67,7 +67,12 @@ def test_training_goes_on_through_wall_time_kill_and_a_lost_model(dp_that):
     cut = run_training(dp_that(SLEEPY), steps=STEPS, max_wallclock_seconds=WALL_TIME_S)
     assert cut.exit_status == JOB_CODES.ERROR_OUT_OF_WALLTIME.status, cut.exit_message
     begun = cut.outputs.learning_curve.get_array("step")
-    chain = run_chain(dp_that(TROUBLED), steps=STEPS, parent_folder=cut.outputs.remote_folder)
+    chain = run_chain(
+        dp_that(TROUBLED),
+        steps=STEPS,
+        parent_folder=cut.outputs.remote_folder,
+        checkpoint_step=cut.outputs.results["checkpoint_step"],
+    )
     assert chain.is_finished_ok, chain.exit_message
     jobs = jobs_of(chain)
     assert [job.exit_status for job in jobs] == [
@@ -80,13 +85,15 @@ def test_training_goes_on_through_wall_time_kill_and_a_lost_model(dp_that):
     assert reached[0] < reached[1] < reached[2] == reached[3] == STEPS
     for job, following in pairwise(jobs):
         assert following.inputs.parent_folder.uuid == job.outputs.remote_folder.uuid
+        assert following.inputs.checkpoint_step.value == job.outputs.results["checkpoint_step"]
 
     curve = chain.outputs.learning_curve
     assert curve.creator.process_label == "join_training"
     steps = curve.get_array("step")
     assert set(begun) | set(steps) == set(range(0, STEPS + 1, 50))
     assert (np.diff(steps) > 0).all()
-    np.testing.assert_allclose(curve.get_array("learning_rate"), 5e-3 * (1e-4 / 5e-3) ** (steps / STEPS), rtol=0.02)
+    rates = 5e-3 * (1e-4 / 5e-3) ** (steps / STEPS)
+    np.testing.assert_allclose(curve.get_array("learning_rate"), rates, rtol=0.05)  # printed with two digits
     results = chain.outputs.results
     assert (results["finished"], results["last_step"], results["jobs"]) == (True, STEPS, 3)
     assert results["learning_rate"] == pytest.approx(1e-4)
