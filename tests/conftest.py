@@ -23,9 +23,19 @@ os.environ["AIIDA_WARN_v3"] = "1"  # noqa: SIM112
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 put_scripts_on_path()
 
-pytest_plugins = ["aiida.tools.pytest_fixtures", "deepmd_model", "coexistence_jobs"]
+pytest_plugins = ["aiida.tools.pytest_fixtures", "deepmd_model", "coexistence_jobs", "training_jobs"]
 
-STORAGE_FREE = ("physics/", "setup/test_engines", "setup/test_postgres", "cli/test_setup.py", "test_packaging.py")
+# Jobs, their parsers and the pages meet the storage in the work chains, which are run on both.
+STORAGE_FREE = (
+    "physics/",
+    "calculations/",
+    "parsers/",
+    "docs/",
+    "setup/test_engines",
+    "setup/test_postgres",
+    "cli/test_setup.py",
+    "test_packaging.py",
+)
 THIRD_PARTY = ("aiida_vasp", "aiida_lammps")
 FAILED_CHECKPOINT = "Exception trying to save checkpoint"
 
