@@ -28,7 +28,7 @@ SETTINGS: dict[str, Any] = {
 def committee(*models: Path) -> dict[str, PotentialData]:
     """Return models as a committee."""
     return {
-        f"model_{index}": PotentialData.get_or_create(path, type_map=["Cu", "Ni"], cutoff=3.5)
+        f"model_{index}": PotentialData.from_file(path, type_map=["Cu", "Ni"], cutoff=3.5).store()
         for index, path in enumerate(models)
     }
 
