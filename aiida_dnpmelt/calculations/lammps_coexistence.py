@@ -87,6 +87,16 @@ def validate_seed(node: orm.Int | None, _: Any) -> str | None:
     return None
 
 
+def validate_seeds(node: orm.List | None, _: Any) -> str | None:
+    """Check that seeds are different positive whole numbers."""
+    seeds = node.get_list() if node is not None else [1]
+    if not seeds or not all(isinstance(seed, int) and 0 < seed < 900_000_000 for seed in seeds):
+        return f"seeds: {seeds} must be whole numbers from 1 to 899999999, at least one"
+    if len(set(seeds)) < len(seeds):
+        return f"seeds: {seeds} must all be different, a seed stands for one run or model"
+    return None
+
+
 def fits(model: type[BaseModel], name: str) -> Any:
     """Return a validator of a dictionary node that must fit a model, each key its own range."""
 

@@ -19,6 +19,7 @@ from aiida_dnpmelt.calculations.lammps_coexistence import (
     validate_cell,
     validate_pressure,
     validate_repetitions,
+    validate_seeds,
 )
 from aiida_dnpmelt.calculations.melting_point import (
     Size,
@@ -47,16 +48,6 @@ _OWN = (
     "production_time",
     "parameters",
 )
-
-
-def validate_seeds(node: orm.List | None, _: Any) -> str | None:
-    """Check that seeds are different positive whole numbers."""
-    seeds = node.get_list() if node is not None else [1]
-    if not seeds or not all(isinstance(seed, int) and 0 < seed < 900_000_000 for seed in seeds):
-        return f"seeds: {seeds} must be whole numbers from 1 to 899999999, at least one"
-    if len(set(seeds)) < len(seeds):
-        return f"seeds: {seeds} must all be different, a seed stands for one run"
-    return None
 
 
 class TPCWorkChain(WorkChain):

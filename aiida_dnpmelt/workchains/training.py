@@ -11,7 +11,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, appen
 
 from aiida_dnpmelt.calculations.deepmd_settings import SECTIONS
 from aiida_dnpmelt.calculations.deepmd_train import DeepmdTrainCalculation
-from aiida_dnpmelt.calculations.lammps_coexistence import positive
+from aiida_dnpmelt.calculations.lammps_coexistence import positive, validate_seeds
 from aiida_dnpmelt.calculations.training import complete_settings, frames_arguments, summarise_trainings
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
@@ -30,16 +30,6 @@ _SECTIONS = (
 )
 _OWN = ("frames", "settings", "seed", "steps", "validation_share", "split_seed", "compress", "parent_model")
 _PASSED_ON = ("frames", "steps", "validation_share", "split_seed", "compress")
-
-
-def validate_seeds(node: orm.List | None, _: Any) -> str | None:
-    """Check that seeds are different positive whole numbers."""
-    seeds = node.get_list() if node is not None else [1]
-    if not seeds or not all(isinstance(seed, int) and 0 < seed < 900_000_000 for seed in seeds):
-        return f"seeds: {seeds} must be whole numbers from 1 to 899999999, at least one"
-    if len(set(seeds)) < len(seeds):
-        return f"seeds: {seeds} must all be different, a seed stands for one model"
-    return None
 
 
 def validate_sections(node: orm.Dict | None, _: Any) -> str | None:
