@@ -31,6 +31,7 @@ STORAGE_FREE = (
     "calculations/",
     "parsers/",
     "docs/",
+    "workchains/test_deepmd_training.py",
     "setup/test_engines",
     "setup/test_postgres",
     "cli/test_setup.py",

@@ -75,14 +75,14 @@ def check_code(code: InstalledCode) -> Check:
         remedy = f"run `verdi computer configure {code.computer.transport_type} {code.computer.label}`"
         return Check(name, False, f"computer '{code.computer.label}' is not configured", remedy)
     is_lammps = code.default_calc_job_plugin == LAMMPS_PLUGIN
-    arguments, stdin = ("-log none", "info styles pair\n") if is_lammps else ("--version", "")
-    program = shlex.quote(str(code.filepath_executable))
-    script = f"{code.prepend_text}\ntimeout {CODE_TIMEOUT} {program} {arguments}"
+    program = f"timeout {CODE_TIMEOUT} {shlex.quote(str(code.filepath_executable))}"
+    # The shell feeds LAMMPS: one that does not start would break a pipe of ours before its status is known.
+    command = f"echo info styles pair | {program} -log none" if is_lammps else f"{program} --version < /dev/null"
     try:
         with code.computer.get_transport() as transport:
             if not transport.isfile(str(code.filepath_executable)):
                 return Check(name, False, f"there is no file {code.filepath_executable}", INSTALL)
-            status, output, errors = transport.exec_command_wait(script, stdin=stdin, workdir="/")
+            status, output, errors = transport.exec_command_wait(f"{code.prepend_text}\n{command}", workdir="/")
     except (AiidaException, OSError) as exception:
         remedy = f"run `verdi computer test {code.computer.label}`"
         return Check(name, False, f"computer '{code.computer.label}' cannot be reached: {exception}", remedy)
