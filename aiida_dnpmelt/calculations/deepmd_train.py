@@ -27,7 +27,7 @@ from aiida_dnpmelt.calculations.deepmd_systems import (
     system_path,
     write_systems,
 )
-from aiida_dnpmelt.calculations.lammps_coexistence import validate_seed
+from aiida_dnpmelt.calculations.validators import validate_seed
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
 from aiida_dnpmelt.physics.neighbours import most_neighbours

@@ -16,21 +16,16 @@ from ase.io import write
 from aiida_dnpmelt.calculations.coexistence_script import DATA_FILE, LOG_FILE
 from aiida_dnpmelt.calculations.exploration_script import ExplorationSpec, build_script, deviation_file, frames_file
 from aiida_dnpmelt.calculations.exploration_settings import ExplorationSettings
-from aiida_dnpmelt.calculations.lammps_coexistence import (
+from aiida_dnpmelt.calculations.lammps_job import (
     INPUT_FILE,
     OUTPUT_FILE,
-    fits,
-    validate_pressure,
-    validate_repetitions,
-    validate_seed,
-)
-from aiida_dnpmelt.calculations.lammps_job import (
     declare_failures,
     declare_options,
     lammps_call,
     missing_species,
     write_potential,
 )
+from aiida_dnpmelt.calculations.validators import fits, validate_pressure, validate_repetitions, validate_seed
 from aiida_dnpmelt.data.frames import PHASES
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
 from aiida_dnpmelt.physics.units import gpa_to_bar

@@ -1,4 +1,4 @@
-"""What the LAMMPS jobs of the learning loop have in common: options, command line, exit codes of LAMMPS itself."""
+"""What the LAMMPS jobs have in common: options, command line, exit codes of LAMMPS itself."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
 from aiida_dnpmelt.calculations.coexistence_script import LOG_FILE
-from aiida_dnpmelt.calculations.lammps_coexistence import INPUT_FILE, OUTPUT_FILE
 from aiida_dnpmelt.data.potential import PotentialData
+
+INPUT_FILE = "input.in"
+OUTPUT_FILE = "lammps.out"
 
 FAILURES: Mapping[str, str] = {
     "lost_atoms": "ERROR_LOST_ATOMS",

@@ -19,14 +19,16 @@ from numpy.typing import NDArray
 from aiida_dnpmelt.calculations.coexistence_script import LOG_FILE
 from aiida_dnpmelt.calculations.label_script import DUMP_FILE, LabelSpec, build_script, data_file
 from aiida_dnpmelt.calculations.label_settings import LabelSettings
-from aiida_dnpmelt.calculations.lammps_coexistence import INPUT_FILE, OUTPUT_FILE, fits, validate_seed
 from aiida_dnpmelt.calculations.lammps_job import (
+    INPUT_FILE,
+    OUTPUT_FILE,
     declare_failures,
     declare_options,
     lammps_call,
     missing_species,
     write_potential,
 )
+from aiida_dnpmelt.calculations.validators import fits, validate_seed
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.data.trajectories import describe_flaw

@@ -13,14 +13,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, appen
 
 from aiida_dnpmelt.calculations.coexistence_script import preparation_time_ps
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
-from aiida_dnpmelt.calculations.lammps_coexistence import (
-    fits,
-    positive,
-    validate_cell,
-    validate_pressure,
-    validate_repetitions,
-    validate_seeds,
-)
+from aiida_dnpmelt.calculations.lammps_coexistence import validate_cell
 from aiida_dnpmelt.calculations.melting_point import (
     Size,
     assess_runs,
@@ -30,6 +23,13 @@ from aiida_dnpmelt.calculations.melting_point import (
     tabulated_melting_temperature,
 )
 from aiida_dnpmelt.calculations.structures import coexistence_cell
+from aiida_dnpmelt.calculations.validators import (
+    fits,
+    positive,
+    validate_pressure,
+    validate_repetitions,
+    validate_seeds,
+)
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import orthogonal_cell

@@ -11,8 +11,8 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, appen
 
 from aiida_dnpmelt.calculations.deepmd_settings import SECTIONS
 from aiida_dnpmelt.calculations.deepmd_train import DeepmdTrainCalculation
-from aiida_dnpmelt.calculations.lammps_coexistence import positive, validate_seeds
 from aiida_dnpmelt.calculations.training import complete_settings, frames_arguments, summarise_trainings
+from aiida_dnpmelt.calculations.validators import positive, validate_seeds
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.workchains.deepmd_training import DeepmdTrainingWorkChain

@@ -1,0 +1,74 @@
+"""Validators of inputs that more than one process has: each returns a sentence with the key, value and range."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from pydantic import BaseModel, ValidationError
+
+
+def positive(name: str, unit: str, largest: float) -> Any:
+    """Return a validator of a number node that must lie in (0, largest]."""
+
+    def validate(node: orm.Float | None, _: Any) -> str | None:
+        if node is not None and not 0 < node.value <= largest:
+            return f"{name}: {node.value:g} {unit} is outside the allowed range 0 < {name} <= {largest:g} {unit}"
+        return None
+
+    return validate
+
+
+def validate_pressure(node: orm.Float | None, _: Any) -> str | None:
+    """Check that a pressure is one of this planet's."""
+    if node is not None and not -10 <= node.value <= 1000:
+        return f"pressure: {node.value:g} GPa is outside the allowed range -10 <= pressure <= 1000 GPa"
+    return None
+
+
+def validate_repetitions(node: orm.List | None, _: Any) -> str | None:
+    """Check that there are three positive whole numbers."""
+    values = node.get_list() if node is not None else [1, 1, 1]
+    if len(values) != 3 or not all(isinstance(value, int) and 1 <= value <= 1000 for value in values):
+        return f"repetitions: {values} must be three whole numbers from 1 to 1000"
+    return None
+
+
+def validate_seed(node: orm.Int | None, _: Any) -> str | None:
+    """Check that a seed is positive."""
+    if node is not None and not 0 < node.value < 900_000_000:
+        return f"seed: {node.value} is outside the allowed range 1 to 899999999"
+    return None
+
+
+def validate_seeds(node: orm.List | None, _: Any) -> str | None:
+    """Check that seeds are different positive whole numbers."""
+    seeds = node.get_list() if node is not None else [1]
+    if not seeds or not all(isinstance(seed, int) and 0 < seed < 900_000_000 for seed in seeds):
+        return f"seeds: {seeds} must be whole numbers from 1 to 899999999, at least one"
+    if len(set(seeds)) < len(seeds):
+        return f"seeds: {seeds} must all be different, a seed stands for one run or model"
+    return None
+
+
+def fits(model: type[BaseModel], name: str) -> Any:
+    """Return a validator of a dictionary node that must fit a model, each key its own range."""
+
+    def validate(node: orm.Dict | None, _: Any) -> str | None:
+        if node is None:
+            return None
+        try:
+            model(**node.get_dict())
+        except ValidationError as exception:
+            return explain(exception, name)
+        return None
+
+    return validate
+
+
+def explain(exception: ValidationError, name: str) -> str:
+    """Return a sentence for each key that a model refused."""
+    return "; ".join(
+        f"{'.'.join([name, *map(str, error['loc'])])}: {error['msg']} (got {error['input']!r})"
+        for error in exception.errors()
+    )
