@@ -19,7 +19,9 @@ PRESSURE_COLUMNS = tuple(f"c_potential[{index}]" for index in range(1, 7))
 """Potential part of the pressure, bar: xx, yy, zz, xy, xz, yz."""
 
 SKIN_ANGSTROM = 2.0
-_SEEDS_PER_START = 3
+_FORCES = {f"f_forces[{index}]": name for index, name in enumerate(("fx", "fy", "fz"), start=1)}
+_SEEDS = ("draw", "bath", "melt", "relax")
+"""Random numbers of a start: velocities, thermostat, and those of the melting and of the relaxation after it."""
 _MELT_DAMPING_PS = 0.05
 
 
@@ -58,11 +60,15 @@ def build_script(settings: LabelSettings, spec: LabelSpec) -> str:
         "thermo_modify flush yes line one lost error format float %.15g",
     ]
     if settings.steps:
-        lines += _dynamics(settings)
+        lines += _preparation(settings)
+    lines += ["fix forces all store/force"]  # before the thermostat, whose forces are none of the potential's
+    if settings.steps:
+        lines += _thermostat(settings)
     lines += [
         f'print "dnpmelt stage {STAGE}${{start}}"',
-        f"dump labels all custom {settings.spacing} {DUMP_FILE} id x y z fx fy fz",
-        "dump_modify labels sort id append yes format float %.15g",
+        f"dump labels all custom {settings.spacing} {DUMP_FILE} id x y z {' '.join(_FORCES)}",
+        "dump_modify labels sort id append yes format float %.15g "
+        + " ".join(f"colname {stored} {name}" for stored, name in _FORCES.items()),
         f"run {settings.steps}",
         f"next {' '.join(_names(settings))}",
         "jump SELF next_start",
@@ -71,23 +77,22 @@ def build_script(settings: LabelSettings, spec: LabelSpec) -> str:
 
 
 def _names(settings: LabelSettings) -> list[str]:
-    return ["start", "temperature", "draw", "bath", "melt"] if settings.steps else ["start"]
+    return ["start", "temperature", *_SEEDS] if settings.steps else ["start"]
 
 
 def _variables(settings: LabelSettings, spec: LabelSpec) -> list[str]:
     number = len(spec.temperatures_k)
     values: dict[str, Sequence[str]] = {"start": [str(index) for index in range(1, number + 1)]}
     if settings.steps:
-        seeds = random_seeds(spec.seed, _SEEDS_PER_START * number)
+        seeds = random_seeds(spec.seed, len(_SEEDS) * number)
         values["temperature"] = [f"{temperature:.10g}" for temperature in spec.temperatures_k]
-        for offset, name in enumerate(("draw", "bath", "melt")):
-            values[name] = [str(seed) for seed in seeds[offset::_SEEDS_PER_START]]
+        for offset, name in enumerate(_SEEDS):
+            values[name] = [str(seed) for seed in seeds[offset :: len(_SEEDS)]]
     return [f"variable {name} index {' '.join(words)}" for name, words in values.items()]
 
 
-def _dynamics(settings: LabelSettings) -> list[str]:
-    """Return the commands before the run that is labelled: velocities, melting if asked for, the thermostat."""
-    damping = f"{settings.thermostat_damping_ps:g}"
+def _preparation(settings: LabelSettings) -> list[str]:
+    """Return the commands before the run that is labelled: velocities, and melting if asked for."""
     lines = [
         f"timestep {settings.timestep_fs / 1000:g}",
         "velocity all create ${temperature} ${draw} mom yes rot no dist gaussian",
@@ -103,14 +108,19 @@ def _dynamics(settings: LabelSettings) -> list[str]:
             "unfix move",
             "unfix bath",
             f"fix move all nph iso {pressure} {pressure} {settings.barostat_damping_ps:g}",
-            f"fix bath all langevin ${{temperature}} ${{temperature}} {_MELT_DAMPING_PS:g} ${{draw}} zero yes",
+            f"fix bath all langevin ${{temperature}} ${{temperature}} {_MELT_DAMPING_PS:g} ${{relax}} zero yes",
             f"run {settings.in_steps(settings.relax_ps)}",
             "unfix move",
             "unfix bath",
             "reset_timestep 0",
         ]
+    return lines
+
+
+def _thermostat(settings: LabelSettings) -> list[str]:
+    """Return the commands that move the atoms in the run that is labelled."""
+    damping = f"{settings.thermostat_damping_ps:g}"
     return [
-        *lines,
         "fix move all nve",
         f"fix bath all langevin ${{temperature}} ${{temperature}} {damping} ${{bath}} zero yes",
     ]

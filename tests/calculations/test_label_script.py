@@ -41,8 +41,8 @@ def test_another_seed_changes_the_draws_alone():
 def test_all_draws_of_a_job_differ():
     script = build_script(LabelSettings(**CASES["melt"]), replace(SPEC, temperatures_k=(300.0,) * 50))
     variables = [line.split() for line in script.splitlines() if line.startswith("variable")]
-    draws = [word for _, name, _, *words in variables if name in ("draw", "bath", "melt") for word in words]
-    assert len(draws) == len(set(draws)) == 150
+    draws = [word for _, name, _, *words in variables if name in ("draw", "bath", "melt", "relax") for word in words]
+    assert len(draws) == len(set(draws)) == 200
 
 
 if __name__ == "__main__":

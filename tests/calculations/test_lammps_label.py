@@ -95,6 +95,15 @@ def test_runs_have_the_temperature_and_not_the_start(runs):
     assert kept.max() > 0.05  # two starts of the same cell take different ways
 
 
+def test_labels_of_a_run_are_those_of_its_frames_without_the_thermostat(lmp_code, copper, runs):
+    points = run_label(lmp_code, copper, frames=dict(runs.outputs.frames))
+    for name in ("cubic", "oblique"):
+        one, two = (job.outputs.frames[name].frames for job in (runs, points))
+        np.testing.assert_allclose(two.forces_ev_per_angstrom, one.forces_ev_per_angstrom, atol=1e-6)
+        np.testing.assert_allclose(two.energies_ev, one.energies_ev, atol=1e-6)
+        np.testing.assert_allclose(two.virials_ev, one.virials_ev, atol=1e-4)
+
+
 def test_same_seed_gives_the_same_input_and_another_one_differs(lmp_code, copper, runs):
     again = run_label(lmp_code, copper, frames=dict(runs.inputs.frames), settings=runs.inputs.settings)
     text = runs.base.repository.get_object_content("input.in")
