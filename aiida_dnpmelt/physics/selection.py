@@ -6,6 +6,7 @@ below the lower one the models agree, above the upper one the frame is taken for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -59,7 +60,12 @@ class Selection:
 
 
 def select(
-    temperatures_k: Array, times_ps: Array, deviations: Array, settings: SelectionSettings, seed: int
+    temperatures_k: Array,
+    times_ps: Array,
+    deviations: Array,
+    settings: SelectionSettings,
+    seed: int,
+    excluded: Sequence[int] = (),
 ) -> Selection:
     """Choose frames at each temperature by itself; the same input gives the same choice.
 
@@ -68,6 +74,7 @@ def select(
     :param deviations: largest deviation of a force in each frame in eV/Angstrom, shape (f,); what is not finite has
         failed.
     :param seed: of the mode ``random``; has no effect on the other.
+    :param excluded: frames that are counted, but not taken.
     :raises ValueError: if the shapes differ.
     """
     if not temperatures_k.shape == times_ps.shape == deviations.shape:
@@ -80,7 +87,8 @@ def select(
     by_temperature = []
     for temperature in np.unique(temperatures_k):
         members = np.flatnonzero(temperatures_k == temperature)
-        chosen = _choose(members, times_ps, deviations, settings, random)
+        free = members[~np.isin(members, excluded)]
+        chosen = _choose(free, times_ps, deviations, settings, random)
         taken += chosen
         by_temperature.append({"temperature_k": float(temperature), **_summary(deviations[members], settings)})
         by_temperature[-1]["taken"] = len(chosen)
@@ -151,3 +159,10 @@ def _summary(deviations: Array, settings: SelectionSettings) -> dict[str, Any]:
         "histogram_edges_ev_per_angstrom": [float(edge) for edge in edges],
         "histogram_counts": [int(count) for count in np.histogram(finite, edges)[0]],
     }
+
+
+def evenly_spaced(members: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """Return at most ``number`` of the members at equal distances, the last one among them, in their order."""
+    if len(members) <= number:
+        return members
+    return members[np.linspace(len(members) - 1, 0, number, endpoint=False).round().astype(int)[::-1]]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.common.links import LinkType
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, append_
 
 from aiida_dnpmelt.calculations.deepmd_settings import SECTIONS
@@ -17,6 +16,7 @@ from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.workchains.deepmd_training import DeepmdTrainingWorkChain
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
+from aiida_dnpmelt.workchains.steps import submit_once, why
 
 _SECTIONS = (
     "settings",
@@ -211,8 +211,8 @@ class TrainingWorkChain(WorkChain):
             if node.is_finished_ok:
                 self.ctx.done[name] = node
                 continue
-            reasons.append(f"{name}: {node.exit_message or node.process_state}")
-            self.report(f"{name} ({node.pk}) failed: {node.exit_message or node.process_state}")
+            reasons.append(f"{name}: {why(node)}")
+            self.report(f"{name} ({node.pk}) failed: {why(node)}")
         if len(self.ctx.done) < self.inputs.quorum.value:
             return self.exit_codes.ERROR_BELOW_QUORUM.format(
                 done=len(self.ctx.done),
@@ -241,9 +241,6 @@ class TrainingWorkChain(WorkChain):
     def _submit(self, seed: int) -> orm.ProcessNode:
         """Submit one training, or return it if this step had already done so before it was cut."""
         label = model_name(seed)
-        for link in self.node.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all():
-            if link.link_label == label:
-                return link.node
         inputs = self.exposed_inputs(DeepmdTrainingWorkChain, "training")
         inputs.calc.update(
             {name: self.inputs[name] for name in _PASSED_ON}, settings=self.ctx.settings, seed=orm.Int(seed)
@@ -251,5 +248,4 @@ class TrainingWorkChain(WorkChain):
         parents = self.inputs.get("parent_models", {})
         if label in parents:
             inputs.calc["parent_model"] = parents[label]
-        inputs.metadata = {"call_link_label": label, "label": label}
-        return self.submit(DeepmdTrainingWorkChain, **inputs)
+        return submit_once(self, DeepmdTrainingWorkChain, label, inputs)

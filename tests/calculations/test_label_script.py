@@ -35,7 +35,7 @@ def test_another_seed_changes_the_draws_alone():
     settings = LabelSettings(**CASES["melt"])
     texts = [build_script(settings, replace(SPEC, seed=seed)).splitlines() for seed in (7, 8)]
     differing = [one for one, two in zip(*texts, strict=True) if one != two]
-    assert [line.split()[1] for line in differing] == ["draw", "bath", "melt"]
+    assert [line.split()[1] for line in differing] == ["draw", "bath", "melt", "relax"]
 
 
 def test_all_draws_of_a_job_differ():

@@ -1,0 +1,143 @@
+"""When adaptive learning is enough: by the deviation within the committee, and by what it means for T_m."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class TemperatureState:
+    """How well the models agree at one temperature of a run.
+
+    :param run: name of the run.
+    :param temperature_k: in K.
+    :param deviation: measure of the largest force deviations of its frames in eV/Angstrom; None without frames.
+    """
+
+    run: str
+    temperature_k: float
+    deviation: float | None
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Predicted shift of T_m of each model against its teacher.
+
+    :param by_model_k: in K.
+    :param uncertainty_by_model_k: standard uncertainties in K.
+    :param off_phase: the phase whose energies are off the most.
+    """
+
+    by_model_k: Mapping[str, float]
+    uncertainty_by_model_k: Mapping[str, float]
+    off_phase: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What ends the learning.
+
+    :param converged_ev_per_angstrom: deviation below which a temperature is learned.
+    :param target_shift_k: largest shift of T_m of any model in K; None if none is asked for.
+    :param iterations: most explorations.
+    :param labels: labels after which no exploration is begun.
+    """
+
+    converged_ev_per_angstrom: float
+    target_shift_k: float | None
+    iterations: int
+    labels: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What comes next, and why.
+
+    :param action: ``again``, ``next_stage`` or ``stop``.
+    :param converged: whether the stage has been learned.
+    :param reasons: sentences with numbers and units.
+    :param failed: temperatures that are not learned.
+    :param emphasis: phase of which more frames are wanted, None for no difference.
+    """
+
+    action: str
+    converged: bool
+    reasons: tuple[str, ...]
+    failed: tuple[TemperatureState, ...] = ()
+    emphasis: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the learning is.
+
+    :param iteration: explorations so far.
+    :param labels: labels so far.
+    :param last_stage: whether no stage comes after this one.
+    """
+
+    iteration: int
+    labels: int
+    last_stage: bool = field(default=True)
+
+
+def decide(states: Sequence[TemperatureState], shift: Shift | None, limits: Limits, progress: Progress) -> Decision:
+    """Return what comes after an exploration.
+
+    A stage is learned when the deviation at each temperature is below its threshold; the last one, if a target is
+    given, when also no model's predicted shift of T_m exceeds it, nor the uncertainty of that shift.
+
+    :param shift: None if it is not known.
+    """
+    failed = tuple(
+        state for state in states if state.deviation is None or state.deviation > limits.converged_ev_per_angstrom
+    )
+    reasons = [_deviation_reason(state, limits) for state in failed]
+    asked = progress.last_stage and limits.target_shift_k is not None
+    shift_reasons = _shift_reasons(shift, limits.target_shift_k) if asked and limits.target_shift_k else []
+    reasons += shift_reasons
+    emphasis = shift.off_phase if shift is not None and shift_reasons else None
+    if not reasons:
+        good = f"every deviation is below {limits.converged_ev_per_angstrom:.3f} eV/Angstrom"
+        if asked and shift is not None:
+            largest = max(abs(value) for value in shift.by_model_k.values())
+            good += f", and no model shifts T_m by more than {largest:.0f} K"
+        if progress.last_stage:
+            return Decision("stop", True, (good,))
+        if (bound := _bound(limits, progress)) is not None:
+            return Decision("stop", True, (good, f"{bound}, but stages are left"))
+        return Decision("next_stage", True, (good,))
+    bound = _bound(limits, progress)
+    if bound is not None:
+        return Decision("stop", False, (bound, *reasons), failed)
+    return Decision("again", False, tuple(reasons), failed, emphasis)
+
+
+def _bound(limits: Limits, progress: Progress) -> str | None:
+    """Return what forbids another exploration."""
+    if progress.iteration >= limits.iterations:
+        return f"{progress.iteration} of {limits.iterations} iterations are done"
+    if progress.labels >= limits.labels:
+        return f"{progress.labels} labels have been made, the budget is {limits.labels}"
+    return None
+
+
+def _deviation_reason(state: TemperatureState, limits: Limits) -> str:
+    if state.deviation is None:
+        return f"{state.run} at {state.temperature_k:.0f} K left no frame"
+    return (
+        f"{state.run} at {state.temperature_k:.0f} K: deviation {state.deviation:.3f} eV/Angstrom is above "
+        f"{limits.converged_ev_per_angstrom:.3f}"
+    )
+
+
+def _shift_reasons(shift: Shift | None, target_k: float) -> list[str]:
+    if shift is None:
+        return ["the shift of T_m is not known: too few frames stayed solid and liquid"]
+    return [
+        f"{model}: predicted shift of T_m {value:+.0f}({shift.uncertainty_by_model_k[model]:.0f}) K, the target is "
+        f"{target_k:g} K"
+        for model, value in sorted(shift.by_model_k.items())
+        if max(abs(value), shift.uncertainty_by_model_k[model]) > target_k
+    ]

@@ -1,0 +1,314 @@
+"""The whole chain: adaptive learning, coexistence with each model, and what its energies mean for T_m."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain
+
+from aiida_dnpmelt.calculations.melting import (
+    CorrectionSettings,
+    correction_inputs,
+    guess_of_model,
+    melting_result,
+)
+from aiida_dnpmelt.calculations.melting_point import tabulated_melting_temperature
+from aiida_dnpmelt.calculations.validators import fits, validate_seed
+from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.workchains.adaptive_learning import AdaptiveLearningWorkChain
+from aiida_dnpmelt.workchains.exploration import ExplorationWorkChain
+from aiida_dnpmelt.workchains.protocols import load_protocol, merge
+from aiida_dnpmelt.workchains.steps import submit_once, why
+from aiida_dnpmelt.workchains.tpc import TPCWorkChain, summary
+
+_SECTIONS = ("learning", "tpc", "teacher_tpc", "correction", "seed")
+_SHARED = ("structure", "temperature", "pressure")
+_TEACHER = "teacher"
+_NOT_CONVERGED = AdaptiveLearningWorkChain.exit_codes.ERROR_NOT_CONVERGED.status
+
+
+class MeltingWorkChain(WorkChain):
+    """Compute a melting temperature with models that are learned from a teacher.
+
+    Models are grown by adaptive learning; each goes through two-phase coexistence; bulk frames at their T_m are
+    labelled by the teacher, and tell how far its own T_m is. The result has all parts of the uncertainty apart.
+    """
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Declare inputs, outline, outputs and exit codes."""
+        super().define(spec)
+        spec.expose_inputs(AdaptiveLearningWorkChain, include=_SHARED)
+        spec.expose_inputs(AdaptiveLearningWorkChain, namespace="learning", exclude=_SHARED)
+        spec.expose_inputs(TPCWorkChain, namespace="tpc", exclude=(*_SHARED, "potential"))
+        spec.input(
+            "teacher",
+            valid_type=PotentialData,
+            required=False,
+            help="The teacher, where it is a potential: its own T_m is computed as well, for comparison.",
+        )
+        spec.expose_inputs(
+            TPCWorkChain,
+            namespace="teacher_tpc",
+            exclude=(*_SHARED, "potential"),
+            namespace_options={"required": False, "populate_defaults": False},
+        )
+        spec.input(
+            "correction",
+            valid_type=orm.Dict,
+            serializer=orm.to_aiida_type,
+            validator=fits(CorrectionSettings, "correction"),
+            help="Bulk runs at the T_m that was found, see CorrectionSettings.",
+        )
+        spec.input(
+            "seed",
+            valid_type=orm.Int,
+            serializer=orm.to_aiida_type,
+            validator=validate_seed,
+            help="Seed of these bulk runs.",
+        )
+        spec.input(
+            "protocol",
+            valid_type=orm.Str,
+            serializer=orm.to_aiida_type,
+            default=lambda: orm.Str("custom"),
+            help="Name of the protocol that the settings come from.",
+        )
+        spec.inputs.validator = cls._validate_inputs
+
+        spec.outline(
+            cls.setup,
+            cls.learn,
+            cls.inspect_learning,
+            cls.melt,
+            cls.inspect_melting,
+            cls.correct,
+            cls.inspect_correction,
+            cls.results,
+        )
+        spec.output("melting", valid_type=orm.Dict, help="T_m with its parts, see the reference of the schema.")
+        spec.output_namespace("melting_points", valid_type=orm.Dict, help="Melting points of the models by name.")
+        spec.output("teacher_melting_point", valid_type=orm.Dict, required=False, help="Melting point of the teacher.")
+        spec.output_namespace("potentials", valid_type=PotentialData, help="The models, as `seed_1`, ...")
+        spec.output("learning", valid_type=orm.Dict, required=False, help="Course of the learning.")
+        spec.output("comparison", valid_type=orm.Dict, required=False, help="The models against the teacher at T_m.")
+        spec.exit_code(401, "ERROR_LEARNING_FAILED", message="The learning left no models. {reason}")
+        spec.exit_code(402, "ERROR_NO_MELTING_POINT", message="No model has a melting temperature. {reason}")
+
+    @classmethod
+    def _validate_inputs(cls, inputs: Mapping[str, Any], _: Any) -> str | None:
+        """Check what depends on more than one input."""
+        if ("teacher" in inputs) != bool(inputs.get("teacher_tpc")):
+            return "teacher and teacher_tpc: give both to compute the teacher's T_m, or none"
+        return None
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        training_code: orm.InstalledCode,
+        lammps_code: orm.InstalledCode,
+        structure: orm.StructureData,
+        labelling: Mapping[str, Any],
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        teacher: bool = False,
+    ) -> ProcessBuilder:
+        """Return a builder with the settings of a protocol.
+
+        :param training_code: DeePMD-kit.
+        :param lammps_code: LAMMPS that knows the pair style ``deepmd``.
+        :param labelling: inputs of the labeller: ``code`` and ``potential`` of a reference.
+        :param protocol: ``balanced`` (default) or ``fast``.
+        :param overrides: values over the protocol's, in its sections ``learning``, ``tpc``, ``teacher_tpc``,
+            ``correction`` and ``seed``.
+        :param teacher: whether the T_m of the reference is computed as well.
+        :raises ValueError: for an unknown protocol or section.
+        """
+        values = load_protocol("melting", protocol)
+        unknown = set(overrides or {}) - set(_SECTIONS)
+        if unknown:
+            raise ValueError(f"overrides: {', '.join(sorted(unknown))} unknown, there are {', '.join(_SECTIONS)}")
+        name = values["name"]
+        values = merge(values, dict(overrides or {}))
+        learning = AdaptiveLearningWorkChain.get_builder_from_protocol(
+            training_code, lammps_code, structure, labelling, name, values.get("learning", {})
+        )
+        builder = cls.get_builder()
+        builder.structure = structure
+        builder.learning = _without_shared(learning)
+        builder.tpc = _tpc(lammps_code, structure, name, values.get("tpc", {}))
+        if teacher:
+            builder.teacher = labelling["potential"]
+            builder.teacher_tpc = _tpc(labelling["code"], structure, name, values.get("teacher_tpc", {}))
+        builder.correction = orm.Dict(values["correction"])
+        builder.seed = orm.Int(values["seed"])
+        builder.protocol = orm.Str(name)
+        return builder
+
+    def setup(self) -> None:
+        """Name everything that the context holds: plain values and stored nodes."""
+        self.ctx.temperature = None
+        self.ctx.learned = None
+        self.ctx.summary = None
+        self.ctx.points = {}
+        self.ctx.melted = {}
+        self.ctx.teacher_point = None
+        self.ctx.exploration = None
+        self.ctx.comparison = None
+
+    def learn(self) -> None:
+        """Submit the learning, and the coexistence of the teacher beside it."""
+        self.ctx.temperature = (
+            self.inputs.temperature
+            if "temperature" in self.inputs
+            else tabulated_melting_temperature(self.inputs.structure, metadata={"call_link_label": "guess"})
+        )
+        inputs = {**self.exposed_inputs(AdaptiveLearningWorkChain, "learning"), **self._shared()}
+        self.to_context(learned=submit_once(self, AdaptiveLearningWorkChain, "learning", inputs))
+        if "teacher" in self.inputs:
+            self.to_context(teacher=self._melt(_TEACHER, "teacher_tpc", self.inputs.teacher, self.ctx.temperature))
+
+    def inspect_learning(self) -> ExitCode | None:
+        """Take the models over; that they did not converge is a reason in the result, not its end."""
+        node = self.ctx.learned
+        if "summary" in node.outputs:
+            self.ctx.summary = node.outputs.summary
+            self.out("learning", node.outputs.summary)
+        for name, potential in (node.outputs.potentials if "potentials" in node.outputs else {}).items():
+            self.out(f"potentials.{name}", potential)
+        if not node.is_finished_ok and node.exit_status != _NOT_CONVERGED:
+            return self.exit_codes.ERROR_LEARNING_FAILED.format(reason=why(node))
+        if not node.is_finished_ok:
+            self.report(f"going on with models that did not converge: {why(node)}")
+        return None
+
+    def melt(self) -> None:
+        """Submit the coexistence of each model, from a guess that its predicted shift is added to."""
+        learned = self.ctx.learned
+        for name, potential in learned.outputs.potentials.items():
+            self.to_context(**{name: self._melt(name, "tpc", potential, self._guess(name))})
+        self.report(f"coexistence with {len(learned.outputs.potentials)} models")
+
+    def inspect_melting(self) -> ExitCode | None:
+        """Collect the melting points; models without one are named."""
+        reasons = []
+        for name in (*self.ctx.learned.outputs.potentials, *([_TEACHER] if "teacher" in self.inputs else [])):
+            node = self.ctx[name]
+            point = node.outputs.melting_point if "melting_point" in node.outputs else None
+            if point is None or point["melting_temperature_k"] is None:
+                reasons.append(f"{name}: {why(node)}")
+                self.report(f"{name} ({node.pk}) has no T_m: {why(node)}")
+                continue
+            self.report(f"{name}: {summary(point.get_dict())}")
+            if name == _TEACHER:
+                self.ctx.teacher_point = point
+                self.out("teacher_melting_point", point)
+            else:
+                self.ctx.points[name] = point
+                self.ctx.melted[name] = node
+                self.out(f"melting_points.{name}", point)
+        if not self.ctx.points:
+            return self.exit_codes.ERROR_NO_MELTING_POINT.format(reason="; ".join(reasons))
+        return None
+
+    def correct(self) -> None:
+        """Have bulk frames at the T_m of the models labelled by the teacher."""
+        found = correction_inputs(
+            self.inputs.correction, self.inputs.seed, metadata={"call_link_label": "correction"}, **self.ctx.points
+        )
+        learning = self.inputs.learning
+        given = ("labeller", "labelling", "labelling_options")
+        inputs = {
+            "structure": next(iter(self.ctx.melted.values())).outputs.cell,
+            "potentials": dict(self.ctx.learned.outputs.potentials),
+            "pressure": self.inputs.pressure,
+            "check_frames": {"solid": found["check_frames"], "liquid": found["check_frames"]},
+            "exploration": self.exposed_inputs(AdaptiveLearningWorkChain, "learning").exploration,
+            **{name: found[name] for name in ("temperature", "runs", "exploration_settings", "seed")},
+            **{name: learning[name] for name in given if name in learning},
+        }
+        self.report(f"bulk runs at {found['temperature'].value:.0f} K, {found['check_frames'].value} frames a phase")
+        self.to_context(exploration=submit_once(self, ExplorationWorkChain, "correction", inputs))
+
+    def inspect_correction(self) -> None:
+        """Take the comparison over; without it the result says so."""
+        node = self.ctx.exploration
+        if "comparison" in node.outputs:
+            self.ctx.comparison = node.outputs.comparison
+            self.out("comparison", node.outputs.comparison)
+        else:
+            self.report(f"bulk runs at T_m ({node.pk}) told nothing: {why(node)}")
+
+    def results(self) -> None:
+        """Put the parts together."""
+        optional = {"comparison": self.ctx.comparison, _TEACHER: self.ctx.teacher_point}
+        result = melting_result(
+            learning=self.ctx.summary,
+            metadata={"call_link_label": "result"},
+            **{name: node for name, node in optional.items() if node is not None},
+            **{f"point_{name}": point for name, point in self.ctx.points.items()},
+        )
+        self.out("melting", result)
+        self.node.description = melting_summary(result.get_dict())
+        self.report(self.node.description)
+
+    def _shared(self) -> dict[str, Any]:
+        return {
+            "structure": self.inputs.structure,
+            "pressure": self.inputs.pressure,
+            "temperature": self.ctx.temperature,
+        }
+
+    def _melt(self, name: str, namespace: str, potential: PotentialData, guess: orm.Float) -> orm.ProcessNode:
+        """Submit the coexistence of a potential."""
+        inputs = {**self.exposed_inputs(TPCWorkChain, namespace), **self._shared()}
+        inputs.update(potential=potential, temperature=guess)
+        return submit_once(self, TPCWorkChain, f"coexistence_{name}", inputs)
+
+    def _guess(self, name: str) -> orm.Float:
+        """Return the first guess of a model's T_m."""
+        comparisons = self.ctx.learned.outputs.comparisons if "comparisons" in self.ctx.learned.outputs else {}
+        if not comparisons:
+            return self.ctx.temperature
+        return guess_of_model(
+            self.ctx.temperature,
+            comparisons[max(comparisons)],
+            orm.Str(name),
+            metadata={"call_link_label": f"guess_{name}"},
+        )
+
+
+def melting_summary(result: Mapping[str, Any]) -> str:
+    """Return the result of the whole chain in a line."""
+    text = f"T_m = {result['melting_temperature_k']:.0f}({result['standard_uncertainty_k']:.0f}) K"
+    if result["corrected_melting_temperature_k"] is not None:
+        text += (
+            f", corrected to the teacher {result['corrected_melting_temperature_k']:.0f}"
+            f"({result['corrected_uncertainty_k']:.0f}) K"
+        )
+    if result["teacher_melting_temperature_k"] is not None:
+        own, uncertainty = result["teacher_melting_temperature_k"], result["teacher_uncertainty_k"]
+        text += f"; the teacher's own {own:.0f}({uncertainty:.0f}) K"
+    return f"{text} ({result['verdict']})"
+
+
+def _without_shared(builder: ProcessBuilder) -> dict[str, Any]:
+    inputs: dict[str, Any] = builder._inputs(prune=True)
+    return {name: value for name, value in inputs.items() if name not in _SHARED}
+
+
+def _tpc(
+    code: orm.InstalledCode, structure: orm.StructureData, protocol: str, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the inputs of a coexistence work chain from the protocol of the same name."""
+    builder = TPCWorkChain.get_builder()
+    values = merge(load_protocol("tpc", protocol), dict(overrides))
+    builder.parameters = orm.Dict(values["run"])
+    builder.plan = orm.Dict(values["plan"])
+    builder.size = orm.Dict(values["size"])
+    builder.seeds = orm.List(values["seeds"])
+    builder.protocol = orm.Str(protocol)
+    builder.coexistence.calc.code = code
+    return _without_shared(builder)
