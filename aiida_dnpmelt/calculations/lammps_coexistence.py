@@ -7,7 +7,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.common.links import LinkType
 from aiida.engine import CalcJob, CalcJobProcessSpec
@@ -29,7 +29,15 @@ from aiida_dnpmelt.calculations.coexistence_script import (
     stages_of,
 )
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
-from aiida_dnpmelt.calculations.lammps_job import INPUT_FILE, OUTPUT_FILE
+from aiida_dnpmelt.calculations.lammps_job import (
+    INPUT_FILE,
+    OUTPUT_FILE,
+    declare_failures,
+    declare_options,
+    lammps_call,
+    missing_species,
+    write_potential,
+)
 from aiida_dnpmelt.calculations.validators import (
     fits,
     positive,
@@ -75,9 +83,9 @@ def validate_job(inputs: Mapping[str, Any], _: Any) -> str | None:
 
 def validate_cell(cell: Atoms, repetitions: Sequence[int], potential: PotentialData) -> str | None:
     """Check that the potential knows the species, and that the repeated cell is larger than its reach."""
-    missing = sorted(set(cell.get_chemical_symbols()) - set(potential.type_map))
-    if missing:
-        return f"potential: it has no {', '.join(missing)}, it knows {', '.join(potential.type_map)}"
+    missing = missing_species(potential, cell.get_chemical_symbols())
+    if missing is not None:
+        return missing
     lengths = cell.cell.lengths() * repetitions
     if min(lengths) < 2 * potential.cutoff:
         size = " x ".join(f"{length:.1f}" for length in lengths)
@@ -160,36 +168,14 @@ class LammpsCoexistenceCalculation(CalcJob):
             help="Where to go on: `stage`, `step` and `file`, as a former job gave it in its output `restart`.",
         )
         spec.inputs.validator = validate_job
-        options = spec.inputs["metadata"]["options"]
-        options["parser_name"].default = "dnpmelt.coexistence"
-        options["input_filename"].default = INPUT_FILE
-        options["output_filename"].default = OUTPUT_FILE
-        options["resources"].default = lambda: {"num_machines": 1, "num_mpiprocs_per_machine": 1}
-        options["withmpi"].default = False
+        declare_options(spec, "dnpmelt.coexistence")
 
         spec.output("results", valid_type=orm.Dict, help="How the job ended, what it cost; units in the keys.")
         spec.output("run", valid_type=orm.ArrayData, required=False, help="Series, frames and profiles of the run.")
         spec.output("restart", valid_type=orm.Dict, required=False, help="Where the run can be taken up.")
         spec.default_output_node = "results"
 
-        spec.exit_code(
-            302,
-            "ERROR_LOG_MISSING",
-            message="LAMMPS left no log: see the scheduler's output and the file lammps.out.",
-            invalidates_cache=True,
-        )
-        spec.exit_code(
-            303,
-            "ERROR_LOG_UNREADABLE",
-            message="The log holds no thermo row: see log.lammps and the scheduler's output.",
-            invalidates_cache=True,
-        )
-        spec.exit_code(
-            304,
-            "ERROR_FRAMES_UNREADABLE",
-            message="The frames cannot be read: {reason}",
-            invalidates_cache=True,
-        )
+        declare_failures(spec)
         spec.exit_code(
             400,
             "ERROR_OUT_OF_WALLTIME",
@@ -201,20 +187,6 @@ class LammpsCoexistenceCalculation(CalcJob):
             message="The run was cut in stage {stage}: go on from the output `restart`, if there is one.",
             invalidates_cache=True,
         )
-        spec.exit_code(410, "ERROR_LOST_ATOMS", message="Atoms were lost: use a shorter time step. {reason}")
-        spec.exit_code(
-            411,
-            "ERROR_NOT_FINITE",
-            message="The run exploded: use a shorter time step, or check the potential. {reason}",
-        )
-        spec.exit_code(
-            412,
-            "ERROR_UNKNOWN_PAIR_STYLE",
-            message="This LAMMPS does not know the pair style of the potential: use another code. {reason}",
-        )
-        spec.exit_code(413, "ERROR_BAD_POTENTIAL", message="LAMMPS cannot use the potential file. {reason}")
-        spec.exit_code(414, "ERROR_MISSING_ELEMENT", message="The potential lacks an element. {reason}")
-        spec.exit_code(415, "ERROR_LAMMPS", message="LAMMPS ended with an error. {reason}")
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the input, the cell and the potential; a run that goes on gets its restart file instead."""
@@ -229,8 +201,7 @@ class LammpsCoexistenceCalculation(CalcJob):
 
         with folder.open(INPUT_FILE, "w", encoding="utf-8") as handle:
             handle.write(build_script(settings, spec, resume))
-        with folder.open(potential.filename, "wb") as target:
-            target.write(potential.get_content(mode="rb"))
+        write_potential(folder, potential, potential.filename)
 
         calcinfo = CalcInfo()
         calcinfo.provenance_exclude_list = [potential.filename]
@@ -242,13 +213,8 @@ class LammpsCoexistenceCalculation(CalcJob):
             source = f"{parent.get_remote_path()}/{resume.file}"
             calcinfo.remote_copy_list = [(parent.computer.uuid, source, resume.file)]
 
-        codeinfo = CodeInfo()
-        codeinfo.code_uuid = inputs.code.uuid
-        codeinfo.stdout_name = OUTPUT_FILE
-        codeinfo.cmdline_params = ["-in", INPUT_FILE, "-log", LOG_FILE, "-screen", "none"]
-        if potential.pair_style.startswith("eam"):
-            codeinfo.cmdline_params += ["-sf", "opt"]
-        calcinfo.codes_info = [codeinfo]
+        optimised = ["-sf", "opt"] if potential.pair_style.startswith("eam") else []
+        calcinfo.codes_info = [lammps_call(inputs.code, optimised)]
         calcinfo.retrieve_list = [LOG_FILE, OUTPUT_FILE, probe_file(PRODUCTION)]
         calcinfo.retrieve_temporary_list = [FRAMES_FILE]
         return calcinfo

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from io import StringIO, TextIOWrapper
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
-from aiida.parsers import Parser
 
 from aiida_dnpmelt.calculations.coexistence_script import (
     FRAMES_FILE,
-    LOG_FILE,
     PRODUCTION,
     End,
     Resume,
@@ -24,34 +20,27 @@ from aiida_dnpmelt.calculations.coexistence_script import (
 )
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
 from aiida_dnpmelt.calculations.lammps_coexistence import inputs_of, stages
+from aiida_dnpmelt.calculations.lammps_job import core_hours
 from aiida_dnpmelt.data.runs import to_node
 from aiida_dnpmelt.parsers.coexistence_files import RunFacts, dynamics, read_run
-from aiida_dnpmelt.physics.lammps_log import Log, ThermoBlock, read_log
+from aiida_dnpmelt.parsers.lammps_job import LammpsParser
+from aiida_dnpmelt.physics.lammps_log import Log, ThermoBlock
 from aiida_dnpmelt.physics.run import CoexistenceRun
 
-_FAILURES = {
-    "lost_atoms": "ERROR_LOST_ATOMS",
-    "non_finite": "ERROR_NOT_FINITE",
-    "unknown_pair_style": "ERROR_UNKNOWN_PAIR_STYLE",
-    "bad_potential": "ERROR_BAD_POTENTIAL",
-    "missing_element": "ERROR_MISSING_ELEMENT",
-}
 
-
-class LammpsCoexistenceParser(Parser):
+class LammpsCoexistenceParser(LammpsParser):
     """Parser of `LammpsCoexistenceCalculation`: keeps what there is, whatever ended the job."""
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
         """Store the outputs and return the exit code of how the job ended."""
-        if LOG_FILE not in self.retrieved.base.repository.list_object_names():
+        log = self.read_log()
+        if log is None:
             return self.exit_codes.ERROR_LOG_MISSING
-        with self._text(LOG_FILE) as lines:
-            log = read_log(lines)
         inputs = inputs_of(self.node)
         settings = CoexistenceSettings(**inputs.parameters.get_dict())
         facts = _facts(inputs, settings)
         tables = dynamics(log, facts)
-        broken = self._failure(log)
+        broken = self.failure(log, finite=True)
         if not tables:
             return broken or self.exit_codes.ERROR_LOG_UNREADABLE
         try:
@@ -80,31 +69,12 @@ class LammpsCoexistenceParser(Parser):
         code = self.exit_codes.ERROR_OUT_OF_WALLTIME if log.timed_out else self.exit_codes.ERROR_INTERRUPTED
         return code.format(stage=log.stage)
 
-    @contextmanager
-    def _text(self, name: str) -> Iterator[TextIO]:
-        """Open a retrieved file as text, whatever bytes a job that was cut left in it; empty if it is missing."""
-        if name not in self.retrieved.base.repository.list_object_names():
-            yield StringIO()
-            return
-        with (
-            self.retrieved.base.repository.open(name, "rb") as handle,
-            TextIOWrapper(handle, encoding="utf-8", errors="replace") as text,
-        ):
-            yield text
-
     def _run(self, log: Log, facts: RunFacts, frames: Path) -> CoexistenceRun:
-        with self._text(probe_file(PRODUCTION)) as probes:
+        with self.text(probe_file(PRODUCTION)) as probes:
             if not frames.exists():
                 return read_run(log, probes, (), facts)
             with frames.open(encoding="utf-8", errors="replace") as lines:
                 return read_run(log, probes, lines, facts)
-
-    def _failure(self, log: Log) -> ExitCode | None:
-        kind = log.failure()
-        if kind is None:
-            return None
-        reason = log.errors[0] if log.errors else ""
-        return getattr(self.exit_codes, _FAILURES.get(kind, "ERROR_LAMMPS")).format(reason=reason)
 
     def _last_step(self, log: Log, tables: list[ThermoBlock]) -> int:
         """Return the last step of the stage that the log announced last, 0 if it shows none of it."""
@@ -129,7 +99,6 @@ def _facts(inputs: Mapping[str, Any], settings: CoexistenceSettings) -> RunFacts
 def _results(log: Log, tables: list[ThermoBlock], run: CoexistenceRun, ended: bool) -> dict[str, Any]:
     """Return how the job ended and what it cost."""
     steps = sum(int(block["Step"][-1] - block["Step"][0]) for block in tables)
-    seconds = sum(block.loop.seconds * block.loop.processes for block in tables if block.loop is not None)
     return {
         "ended": ended,
         "halted": run.halted,
@@ -139,7 +108,7 @@ def _results(log: Log, tables: list[ThermoBlock], run: CoexistenceRun, ended: bo
         "atoms": run.n_atoms,
         "steps": steps,
         "atom_steps": steps * run.n_atoms,
-        "core_hours": seconds / 3600,
+        "core_hours": core_hours([block.loop for block in tables]),
         "lammps_version": log.version,
         "warnings": list(log.warnings),
         "errors": list(log.errors),

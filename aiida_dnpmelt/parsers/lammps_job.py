@@ -1,8 +1,11 @@
-"""What the parsers of the LAMMPS jobs of the learning loop have in common."""
+"""What the parsers of the LAMMPS jobs have in common."""
 
 from __future__ import annotations
 
-from io import TextIOWrapper
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO, TextIOWrapper
+from typing import TextIO
 
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
@@ -16,17 +19,31 @@ class LammpsParser(Parser):
     """Parser of a job with the exit codes of `aiida_dnpmelt.calculations.lammps_job.declare_failures`."""
 
     def read_log(self) -> Log | None:
-        """Return the content of the log, whatever bytes a job that was cut left in it; None without a log."""
+        """Return the content of the log, None without a log."""
         if LOG_FILE not in self.retrieved.base.repository.list_object_names():
             return None
-        with (
-            self.retrieved.base.repository.open(LOG_FILE, "rb") as handle,
-            TextIOWrapper(handle, encoding="utf-8", errors="replace") as lines,
-        ):
+        with self.text(LOG_FILE) as lines:
             return read_log(lines)
 
-    def failure(self, log: Log) -> ExitCode | None:
-        """Return the exit code of the error in the log, None if it holds none."""
-        if not log.errors:
+    @contextmanager
+    def text(self, name: str) -> Iterator[TextIO]:
+        """Open a retrieved file as text, whatever bytes a job that was cut left in it; empty if it is missing."""
+        if name not in self.retrieved.base.repository.list_object_names():
+            yield StringIO()
+            return
+        with (
+            self.retrieved.base.repository.open(name, "rb") as handle,
+            TextIOWrapper(handle, encoding="utf-8", errors="replace") as lines,
+        ):
+            yield lines
+
+    def failure(self, log: Log, finite: bool = False) -> ExitCode | None:
+        """Return the exit code of the error in the log, None if it holds none.
+
+        :param finite: the last thermo row has to be finite too.
+        """
+        kind = log.failure()
+        if kind is None or not (log.errors or finite):
             return None
-        return getattr(self.exit_codes, FAILURES.get(log.failure() or "", "ERROR_LAMMPS")).format(reason=log.errors[0])
+        reason = log.errors[0] if log.errors else ""
+        return getattr(self.exit_codes, FAILURES.get(kind, "ERROR_LAMMPS")).format(reason=reason)
