@@ -174,7 +174,7 @@ def _states(stage: Stage, reports: Mapping[str, orm.Dict], measure: str) -> list
     states = []
     for name in sorted(stage.runs):
         if name not in reports:
-            states.append(TemperatureState(name, float("nan"), None))
+            states.append(TemperatureState(name, None, None))
             continue
         states += [TemperatureState(name, part["temperature_k"], part[key]) for part in reports[name]["by_temperature"]]
     return states
