@@ -236,6 +236,21 @@ def coexistence(folder: Path, options: argparse.Namespace) -> tuple[float, float
     return factor * found.temperature_k, found.standard_uncertainty_k
 
 
+def labelled(options: argparse.Namespace) -> dict[str, dict[str, Labels]]:
+    """Run both phases and return their labels by phase, then `model` and `teacher`."""
+    labels: dict[str, dict[str, Labels]] = {}
+    for phase in PHASES:
+        folder = options.folder / phase
+        sample(folder, phase, options)
+        frames = folder / "frames.dump"
+        labels[phase] = {
+            who: label(folder / who, frames, getattr(options, who), options) for who in ("model", "teacher")
+        }
+        own = block(folder, "sample")["PotEng"]
+        assert np.allclose(own, labels[phase]["model"].energies, atol=1e-3), "the frames are not those of the run"
+    return labels
+
+
 def main() -> None:
     """Print offsets, the predicted difference from all and from few frames, and the measured one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -253,16 +268,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
 
-    labels: dict[str, dict[str, Labels]] = {}
-    for phase in PHASES:
-        folder = options.folder / phase
-        sample(folder, phase, options)
-        frames = folder / "frames.dump"
-        labels[phase] = {
-            who: label(folder / who, frames, getattr(options, who), options) for who in ("model", "teacher")
-        }
-        own = block(folder, "sample")["PotEng"]
-        assert np.allclose(own, labels[phase]["model"].energies, atol=1e-3), "the frames are not those of the run"
+    labels = labelled(options)
     report(labels, options)
     if options.coexistence:
         value, uncertainty = coexistence(options.folder / "coexistence", options)
