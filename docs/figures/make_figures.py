@@ -161,6 +161,7 @@ def draw_kelvin(labels: dict[str, dict[str, Labels]], options: Namespace) -> Fig
     offsets.set(
         xlabel="energy of the model less that of the teacher, meV an atom",
         ylabel="frames",
+        ylim=(0, 235),
         title=f"their difference is worth {shift:.0f} K",
     )
     offsets.legend(loc="upper right", title="meV an atom")
