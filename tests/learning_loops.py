@@ -78,7 +78,7 @@ def loop_inputs(
         "temperature": 1300.0,
         "plan": PLAN,
         "seed": 1,
-        "warm_steps": 100,
+        "warm": {"steps": 100, "start_lr": 1e-3, "start_pref_e": 1.0},
         "training": {
             "settings": open_settings(),
             "seeds": [1, 2],

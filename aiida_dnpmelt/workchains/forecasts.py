@@ -51,8 +51,8 @@ def forecast_learning(structure: orm.StructureData, inputs: Any) -> LearningFore
     first = sum(kind.labels for kind in plan.first_frames.values())
     an_iteration = max(_labels(plan, stage) for stage in plan.stages)
     explorations = max(len(stage.runs) for stage in plan.stages)
-    steps, warm = inputs.training.steps.value, getattr(inputs, "warm_steps", None)
-    later = warm.value if warm is not None else steps
+    steps, warm = inputs.training.steps.value, inputs.get("warm")
+    later = warm["steps"] if warm is not None else steps
     jobs_an_iteration = 2 * models + explorations + 2  # trainings, explorations, two labellings, tests
     cell = orthogonal_cell(structure.get_ase())
     return LearningForecast(

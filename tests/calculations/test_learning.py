@@ -16,6 +16,7 @@ from aiida_dnpmelt.calculations.learning import (
     rms_force,
     sel_suffices,
     summarise_learning,
+    warm_training,
 )
 from aiida_dnpmelt.calculations.learning_plan import LearningPlan
 from aiida_dnpmelt.data.frames import FramesData
@@ -69,7 +70,7 @@ def decide(plan: orm.Dict, frames: FramesData, iteration: int = 1, **nodes: orm.
 def test_first_frames_have_temperatures_of_the_guess_and_melts_the_pressure(plan):
     cell = orm.StructureData(ase=bulk("Cu", "fcc", a=3.615, cubic=True))
     found = first_frames_inputs(cell, orm.Float(1000.0), orm.Float(5.0), plan, orm.Int(1))
-    assert found["settings_crystals"]["temperatures_k"] == [300.0, 600.0, 900.0]
+    assert found["settings_crystals"]["temperatures_k"] == [500.0, 800.0, 1000.0]
     assert found["settings_crystals"]["repetitions"] == [2, 2, 2]
     assert found["label_melts"]["pressure_gpa"] == 5.0
     assert found["label_melts"]["melt_ps"] > 0
@@ -132,6 +133,14 @@ def test_room_for_the_neighbours_of_denser_frames_is_checked(aiida_profile, fram
     assert sel_suffices(orm.Dict(settings), frames_a=frames).value is True
     descriptor["sel"] = [12]
     assert sel_suffices(orm.Dict(settings), frames_a=frames).value is False
+
+
+def test_warm_training_begins_with_its_own_learning_rate_and_weights(aiida_profile):
+    settings = {"learning_rate": {"start_lr": 1.0, "stop_lr": 0.1}, "loss": {"start_pref_e": 1, "limit_pref_e": 2}}
+    found = warm_training(orm.Dict(settings), orm.Dict({"steps": 7, "start_lr": 0.5, "start_pref_f": 9.0}))
+    assert found["steps"].value == 7
+    assert found["settings"]["learning_rate"] == {"start_lr": 0.5, "stop_lr": 0.1}
+    assert found["settings"]["loss"] == {"start_pref_e": 1, "limit_pref_e": 2, "start_pref_f": 9.0}
 
 
 def test_course_of_a_loop_has_an_entry_for_each_iteration(plan, frames):

@@ -68,7 +68,10 @@ def test_second_training_begins_warm_on_all_frames_but_those_it_is_compared_with
         name: node.uuid for name, node in cold.outputs.uncompressed.items()
     }
     assert (cold.inputs.steps.value, warm.inputs.steps.value) == (400, 100)
-    assert warm.inputs.settings.uuid == cold.outputs.settings.uuid
+    settings, begun = warm.inputs.settings.get_dict(), cold.outputs.settings.get_dict()
+    assert settings["model"] == begun["model"]
+    assert (settings["learning_rate"]["start_lr"], settings["loss"]["start_pref_e"]) == (1e-3, 1.0)
+    assert warm.inputs.settings.creator.process_label == "warm_training"
     trained = set(warm.inputs.frames)
     assert trained == {name for name in loop.outputs.frames if not name.startswith("iteration_02")}
 
@@ -140,7 +143,7 @@ def test_failed_training_keeps_the_labels(parts, localhost):
     [
         ({"temperature": -3.0}, r"temperature: -3 K is outside the allowed range"),
         ({"seed": 0}, r"seed: 0 is outside the allowed range 1 to 899999999"),
-        ({"warm_steps": 0}, r"warm_steps: 0 steps is outside the allowed range"),
+        ({"warm": {"steps": 0}}, r"warm.steps: Input should be greater than or equal to 1"),
         ({"plan": plan_with(check_frames=0)}, r"plan.*check_frames = 0: target_shift_k needs at least 2"),
         ({"plan": plan_with(first_frames={})}, r"frames, potentials, plan.first_frames: one of them is needed"),
         ({"labeller": "dnpmelt.nobody"}, r"labeller: 'dnpmelt.nobody' is no work chain that can be loaded"),
