@@ -24,7 +24,7 @@ SQLITE = "core.sqlite_dos"
 POSTGRES = "core.psql_dos"
 EMAIL = "aiida@localhost"
 POLL_INTERVAL = 10
-"""Seconds between two looks of a process at its children, in case a message of theirs is lost; AiiDA's default is 60."""
+"""Seconds between two looks of a process at its children, in case their message is lost; AiiDA's default is 60."""
 
 
 class ProfileError(ValueError):
