@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aiida_dnpmelt.report.progress import RunProgress
 
 REFRESH_SECONDS = 5
+LAST_REPORTS = 10
 COLUMNS = ("run", "guess/K", "stage", "done", "T/K", "solid", "to go")
 
 
@@ -45,21 +46,25 @@ def _duration(seconds: float) -> str:
 
 def print_status(nodes: Sequence[WorkChainNode]) -> None:
     """Print the progress of work chains once."""
-    from aiida_dnpmelt.report.progress import progress
+    from aiida_dnpmelt.report.progress import REPORTING, progress, reports_after
 
     console = Console()
     for node in nodes:
-        console.print(progress_table(node, progress(node)))
+        if node.process_type not in REPORTING:
+            console.print(progress_table(node, progress(node)))
+            continue
+        click.echo(f"{node.label or node.process_label} <{node.pk}>")
+        for _, line in reports_after(node, 0)[-LAST_REPORTS:]:
+            click.echo(f"  {line}")
 
 
 def watch_to_end(node: WorkChainNode) -> None:
     """Show the progress until the work chain ends, then its result; exit with 1 if it failed."""
-    from aiida_dnpmelt.provenance.query import PROCESS_TYPE
-    from aiida_dnpmelt.report.progress import progress
+    from aiida_dnpmelt.report.progress import REPORTING, progress
 
     console = Console()
     try:
-        if node.process_type != PROCESS_TYPE:
+        if node.process_type in REPORTING:
             _print_reports(node)
         elif console.is_terminal:
             with Live(console=console, refresh_per_second=1, transient=True) as live:

@@ -40,16 +40,26 @@ class RunProgress:
     remaining_s: float | None = None
 
 
+REPORTING = ("aiida.workflows:dnpmelt.melting", "aiida.workflows:dnpmelt.adaptive_learning")
+"""Types of the work chains whose progress is what they report."""
+
+
 def running() -> list[orm.WorkChainNode]:
-    """Return the coexistence work chains that have not ended, the latest first."""
+    """Return the coexistence work chains that have not ended, the latest first, and after them those of `REPORTING`.
+
+    A work chain that another one of these called is not returned if that one is.
+    """
     from aiida_dnpmelt.provenance.query import PROCESS_TYPE
 
     query = orm.QueryBuilder()
-    states = {"in": ["created", "waiting", "running"]}
-    query.append(
-        orm.WorkChainNode, filters={"process_type": PROCESS_TYPE, "attributes.process_state": states}, tag="chain"
-    )
-    return list(query.order_by({"chain": {"id": "desc"}}).all(flat=True))
+    filters = {
+        "process_type": {"in": [PROCESS_TYPE, *REPORTING]},
+        "attributes.process_state": {"in": ["created", "waiting", "running"]},
+    }
+    query.append(orm.WorkChainNode, filters=filters, tag="chain")
+    nodes = list(query.order_by({"chain": {"id": "desc"}}).all(flat=True))
+    shown = [node for node in nodes if node.process_type == PROCESS_TYPE or node.caller not in nodes]
+    return sorted(shown, key=lambda node: node.process_type != PROCESS_TYPE)
 
 
 def progress(node: orm.WorkChainNode) -> list[RunProgress]:

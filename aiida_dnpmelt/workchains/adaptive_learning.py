@@ -126,7 +126,7 @@ class AdaptiveLearningWorkChain(WorkChain):
         del spec.inputs["label_settings"]  # they are part of the plan
         spec.expose_inputs(TrainingWorkChain, namespace="training", exclude=("frames", "parent_models"))
         spec.expose_inputs(LammpsExplorationCalculation, namespace="exploration", include=("code", "metadata"))
-        spec.inputs.validator = cls._validate_inputs
+        spec.inputs.validator = cls.validate_inputs
 
         spec.outline(
             cls.setup,
@@ -159,7 +159,7 @@ class AdaptiveLearningWorkChain(WorkChain):
         )
 
     @classmethod
-    def _validate_inputs(cls, inputs: Mapping[str, Any], _: Any) -> str | None:
+    def validate_inputs(cls, inputs: Mapping[str, Any], _: Any) -> str | None:
         """Check what depends on more than one input."""
         if any(name not in inputs for name in ("structure", "plan", "labeller", "training")):
             return None

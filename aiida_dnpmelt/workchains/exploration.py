@@ -171,7 +171,7 @@ class ExplorationWorkChain(WorkChain):
         )
         declare_labelling(spec)
         spec.expose_inputs(LammpsExplorationCalculation, namespace="exploration", include=("code", "metadata"))
-        spec.inputs.validator = cls._validate_inputs
+        spec.inputs.validator = cls.validate_inputs
 
         spec.outline(
             cls.setup,
@@ -197,7 +197,7 @@ class ExplorationWorkChain(WorkChain):
         spec.exit_code(403, "ERROR_TEST_FAILED", message="A model could not be evaluated on the labels. {reason}")
 
     @classmethod
-    def _validate_inputs(cls, inputs: Mapping[str, Any], _: Any) -> str | None:
+    def validate_inputs(cls, inputs: Mapping[str, Any], _: Any) -> str | None:
         """Check what depends on more than one input."""
         if any(name not in inputs for name in ("structure", "potentials", "labeller")):
             return None

@@ -76,7 +76,7 @@ class MeltingWorkChain(WorkChain):
             default=lambda: orm.Str("custom"),
             help="Name of the protocol that the settings come from.",
         )
-        spec.inputs.validator = cls._validate_inputs
+        spec.inputs.validator = cls.validate_inputs
 
         spec.outline(
             cls.setup,
@@ -98,11 +98,16 @@ class MeltingWorkChain(WorkChain):
         spec.exit_code(402, "ERROR_NO_MELTING_POINT", message="No model has a melting temperature. {reason}")
 
     @classmethod
-    def _validate_inputs(cls, inputs: Mapping[str, Any], _: Any) -> str | None:
+    def validate_inputs(cls, inputs: Mapping[str, Any], _: Any) -> str | None:
         """Check what depends on more than one input."""
         if ("teacher" in inputs) != bool(inputs.get("teacher_tpc")):
             return "teacher and teacher_tpc: give both to compute the teacher's T_m, or none"
-        return None
+        shared = {name: inputs[name] for name in _SHARED if name in inputs}
+        problem = AdaptiveLearningWorkChain.validate_inputs({**inputs.get("learning", {}), **shared}, None)
+        if problem is None and "teacher" in inputs:
+            own = {**inputs["teacher_tpc"], **shared, "potential": inputs["teacher"]}
+            problem = TPCWorkChain.validate_inputs(own, None)
+        return problem
 
     @classmethod
     def get_builder_from_protocol(
@@ -216,7 +221,10 @@ class MeltingWorkChain(WorkChain):
     def correct(self) -> None:
         """Have bulk frames at the T_m of the models labelled by the teacher."""
         found = correction_inputs(
-            self.inputs.correction, self.inputs.seed, metadata={"call_link_label": "correction"}, **self.ctx.points
+            self.inputs.correction,
+            self.inputs.seed,
+            metadata={"call_link_label": "correction_inputs"},
+            **self.ctx.points,
         )
         learning = self.inputs.learning
         given = ("labeller", "labelling", "labelling_options")

@@ -133,7 +133,7 @@ class TPCWorkChain(WorkChain):
                 "clean_workdir",
             ),
         )
-        spec.inputs.validator = cls._validate_inputs
+        spec.inputs.validator = cls.validate_inputs
 
         spec.outline(
             cls.setup,
@@ -158,7 +158,7 @@ class TPCWorkChain(WorkChain):
         )
 
     @classmethod
-    def _validate_inputs(cls, inputs: Mapping[str, Any], _: Any) -> str | None:
+    def validate_inputs(cls, inputs: Mapping[str, Any], _: Any) -> str | None:
         """Check what depends on more than one input."""
         if any(name not in inputs for name in ("structure", "potential", "size")):
             return None

@@ -106,7 +106,7 @@ class TrainingWorkChain(WorkChain):
             default=lambda: orm.Str("custom"),
             help="Name of the protocol that the settings come from.",
         )
-        spec.inputs.validator = cls._validate_inputs
+        spec.inputs.validator = cls.validate_inputs
 
         spec.outline(cls.setup, cls.prepare_settings, cls.run_trainings, cls.inspect_trainings, cls.results)
         spec.output_namespace("potentials", valid_type=PotentialData, help="The models, as `seed_1`, ...")
@@ -122,7 +122,7 @@ class TrainingWorkChain(WorkChain):
         )
 
     @classmethod
-    def _validate_inputs(cls, inputs: Mapping[str, Any], _: Any) -> str | None:
+    def validate_inputs(cls, inputs: Mapping[str, Any], _: Any) -> str | None:
         """Check what depends on more than one input."""
         if "frames" in inputs and not inputs["frames"]:
             return "frames: no node given, at least one is needed"

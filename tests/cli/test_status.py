@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import pytest
 from aiida import orm
+from aiida.common.links import LinkType
 from aiida.engine import ProcessState
 from click.testing import CliRunner, Result
 from provenance.stored_points import invalid, store
 from report.stored_chains import add_job, add_run, copied_folder, cut, stored_chain
 
 from aiida_dnpmelt.cli import main
+from aiida_dnpmelt.report.progress import reports_after
 
 
 @pytest.fixture
@@ -92,4 +94,36 @@ def test_status_of_a_node_that_is_no_such_chain(status):
     node = orm.WorkChainNode(process_type="aiida.workflows:other").store()
     result = status(str(node.pk))
     assert result.exit_code == 1
-    assert f"node {node.pk} is no coexistence work chain: see `verdi process list -a`" in result.output
+    assert (
+        f"node {node.pk} is no work chain of coexistence, learning or the whole chain: see `verdi process list -a`"
+        in result.output
+    )
+
+
+@pytest.fixture
+def learning_chain(aiida_profile):
+    """Give a work chain that learns and has called one that trains, each with a report; it ends after the test."""
+    chain = orm.WorkChainNode(process_type="aiida.workflows:dnpmelt.adaptive_learning", label="loop").store()
+    chain.set_process_label("AdaptiveLearningWorkChain")
+    chain.set_process_state(ProcessState.WAITING)
+    child = orm.WorkChainNode(process_type="aiida.workflows:dnpmelt.training", label="training_01")
+    child.base.links.add_incoming(chain, link_type=LinkType.CALL_WORK, link_label="training_01")
+    child.store()
+    chain.logger.report("[1|AdaptiveLearningWorkChain|train]: iteration 1: training anew on 204 frames")
+    child.logger.report("[2|TrainingWorkChain|results]: 3 models")
+    yield chain
+    chain.set_process_state(ProcessState.KILLED)
+
+
+def test_status_of_a_learning_chain_is_what_it_and_its_parts_report(status, learning_chain):
+    for output in (status().output, status(str(learning_chain.pk)).output):
+        assert f"loop <{learning_chain.pk}>" in output
+        assert "loop: iteration 1: training anew on 204 frames" in output
+        assert "training_01: 3 models" in output
+
+
+def test_reports_are_told_once(learning_chain):
+    first = reports_after(learning_chain, 0)
+    assert len(first) == 2
+    assert reports_after(learning_chain, first[0][0]) == first[1:]
+    assert reports_after(learning_chain, first[1][0]) == []

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+from aiida import orm
+from click.testing import CliRunner, Result
+
+from aiida_dnpmelt.cli import main
+
+
+@pytest.fixture
+def launch(aiida_profile, lmp_code, lmp_deepmd_code, dp_code, potentials_folder):
+    """Give a function that runs `aiida-dnpmelt launch` for copper with a teacher, unless told otherwise."""
+
+    def run(command: str, *arguments: str, file: str | None = "Cu_mishin1.eam.alloy") -> Result:
+        reference = ["--reference-file", str(potentials_folder / file)] if file else []
+        words = ["launch", command, "--element", "Cu", *reference, *arguments, "--profile", aiida_profile.name]
+        return CliRunner().invoke(main, words)
+
+    return run
+
+
+def processes() -> int:
+    return orm.QueryBuilder().append(orm.ProcessNode).count()
+
+
+def test_dry_run_of_the_loop_tells_labels_jobs_and_steps_and_runs_nothing(launch):
+    before = processes()
+    result = launch("learn", "--protocol", "fast", "--iterations", "2", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "Cu4 with Cu_mishin1.eam.alloy as teacher, protocol fast" in result.output
+    assert "first 204 labels; then at most 2 iterations of 3 trainings, 2 explorations" in result.output
+    assert "coexistence" not in result.output
+    assert processes() == before
+
+
+def test_dry_run_of_the_chain_tells_the_coexistence_as_well(launch):
+    result = launch("melt", "--protocol", "fast", "--model-seed", "7", "--model-seed", "8", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "iterations of 2 trainings" in result.output
+    assert "coexistence: 2 models, 1 runs of" in result.output
+    assert "the teacher: 2 runs of" in result.output
+    result = launch("melt", "--protocol", "fast", "--no-teacher", "--pressure", "5", "--dry-run")
+    assert "the teacher: " not in result.output
+
+
+def test_paper_asks_for_three_stages(launch):
+    result = launch("learn", "--protocol", "paper", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "14 iterations of 3 trainings, 3 explorations" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "message"),
+    [
+        ((), {"file": None}, "give either --reference or --reference-file"),
+        (("--reference", "nobody"), {"file": None}, "--reference: 0 potentials are called 'nobody'"),
+        ((), {"file": "Al_mm.eam.fs"}, "labelling: potential: it has no Cu, it knows Al"),
+        (("--temperature", "-5"), {}, "temperature: -5 K is outside the allowed range"),
+        (("--pressure", "-50"), {}, "pressure: -50 GPa is outside the allowed range"),
+        (("--iterations", "0"), {}, "maximum_iterations: Input should be greater than or equal to 1"),
+        (("--shift", "-1"), {}, "target_shift_k: Input should be greater than 0"),
+        (("--seed", "0"), {}, "seed: 0 is outside the allowed range"),
+        (("--training-code", "dp@moon"), {}, "--training-code: there is no code 'dp@moon'"),
+        (("--reference-code", "lmp@moon"), {}, "--reference-code: there is no code 'lmp@moon'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["learn", "melt"])
+def test_wrong_input_is_told_and_nothing_is_submitted(launch, command, arguments, changes, message):
+    before = processes()
+    result = launch(command, "--protocol", "fast", *arguments, **changes)
+    assert result.exit_code == 1, result.output
+    assert message in result.output
+    assert processes() == before
+
+
+def test_without_a_daemon_the_remedy_is_told(launch):
+    result = launch("learn", "--protocol", "fast")
+    assert result.exit_code == 1
+    assert "aiida-dnpmelt services up" in result.output
