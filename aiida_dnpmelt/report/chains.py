@@ -15,6 +15,9 @@ _KINDS = (MELTING, LEARNING, TPC)
 TEACHER = "teacher"
 _COEXISTENCE = "coexistence_"
 _CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
+_OUTPUTS = (LinkType.CREATE, LinkType.RETURN)
+_WITHIN = "__"
+"""What stands in the label of a link between a namespace and what is in it."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +105,14 @@ def jobs(node: orm.ProcessNode, path: tuple[str, ...] = ()) -> Iterator[tuple[tu
 
 def output(node: orm.ProcessNode | None, name: str) -> Any:
     """Return an output, None if there is none (yet)."""
-    return node.outputs[name] if node is not None and name in node.outputs else None
+    return None if node is None else _outputs(node, name).get(name)
 
 
 def namespace(node: orm.ProcessNode | None, name: str) -> dict[str, Any]:
     """Return the outputs of a namespace by name, none if there is none (yet)."""
-    found = output(node, name)
-    return {} if found is None else dict(found.items())
+    begin = f"{name}{_WITHIN}"
+    found = {} if node is None else _outputs(node, f"{begin}%")
+    return {label.removeprefix(begin): found[label] for label in sorted(found) if label.startswith(begin)}
 
 
 def state(node: orm.ProcessNode) -> str:
@@ -117,9 +121,16 @@ def state(node: orm.ProcessNode) -> str:
         return f"still {node.process_state.value}" if node.process_state else "not begun"
     if node.is_finished_ok:
         return "finished"
+    message = str(node.exit_message or node.process_status or "no message").rstrip(". ")
     if node.exit_status is not None:
-        return f"failed with exit status {node.exit_status}: {node.exit_message or 'no message'}"
-    return f"{node.process_state.value}: {node.exit_message or node.process_status or 'no message'}"
+        return f"failed with exit status {node.exit_status}: {message}"
+    return f"been {node.process_state.value}: {message}"
+
+
+def _outputs(node: orm.ProcessNode, pattern: str) -> dict[str, Any]:
+    """Return outputs by their whole label, in one query."""
+    links = node.base.links.get_outgoing(link_type=_OUTPUTS, link_label_filter=pattern).all()
+    return {str(link.link_label): link.node for link in links}
 
 
 def _iterations(learning: orm.WorkChainNode) -> list[Iteration]:

@@ -87,7 +87,7 @@ def coexistence_figure(
     :param temperature_k: T_m in K, drawn as a line.
     :param interval_k: its 95 % interval in K, drawn as a band.
     """
-    figure = new_figure(9, 6)
+    figure = new_figure(9, 4.8)
     axes = figure.subplot_mosaic([["temperature", "temperature"], ["fraction", "profile"]])
     _draw_temperature(axes["temperature"], runs, temperature_k, interval_k)
     for label, run in runs.items():

@@ -90,7 +90,7 @@ def errors(explorations: Sequence[tuple[str, Any]]) -> list[Errors]:
             found["energy_offset_mev_per_atom"],
         )
         for name, node in explorations
-        for of_set, values in sorted(node.outputs.comparison["by_set"].items())
+        for of_set, values in sorted(output(node, "comparison")["by_set"].items())
         for model, found in sorted(values["by_model"].items())
     ]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.figure import Figure
 
 TEMPLATES = "templates"
@@ -126,4 +127,12 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["tm"] = _typeset
     return environment.get_template("page.html").render(page=page)
+
+
+def _typeset(text: str) -> Markup:
+    """Return escaped text in which T_m looks as it does in print."""
+    from markupsafe import Markup, escape
+
+    return Markup(str(escape(text)).replace("T_m", "<i>T</i><sub>m</sub>"))

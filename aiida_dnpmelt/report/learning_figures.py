@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def curves_figure(curves: Sequence[Curve]) -> Figure:
                     axes.plot(begin + curve.step, values, style, color=colours[curve.model], label=label, linewidth=1)
         begin += max(float(curve.step[-1]) for curve in members if len(curve.step))
     axes.set(xlabel="steps of all trainings; an iteration begins at each line", ylabel=f"rms force error in {FORCE}")
-    axes.set_yscale("log")
+    _logarithmic(axes, "y")
     axes.legend(ncols=3, fontsize="small")
     return figure
 
@@ -87,7 +87,8 @@ def calibration_figure(calibrations: Sequence[Calibration]) -> Figure:
         )
     course.set(title="rms in bins of equally many atoms")
     for axes in (atoms, course):
-        axes.set(xscale="log", yscale="log", xlabel=f"deviation in {FORCE}", ylabel=f"error of a model in {FORCE}")
+        axes.set(xlabel=f"deviation in {FORCE}", ylabel=f"error of a model in {FORCE}")
+        _logarithmic(axes, "x", "y")
         ratio = last.numbers["ratio_if_independent"]
         ends = np.array(axes.get_xlim())
         axes.plot(ends, ratio * ends, color="black", linewidth=0.8, label="if errors were independent")
@@ -98,7 +99,7 @@ def calibration_figure(calibrations: Sequence[Calibration]) -> Figure:
 
 def parity_figure(parities: Sequence[Parity]) -> Figure:
     """Return forces and energies of the models over those of the teacher, a column for each phase."""
-    figure = new_figure(_PANEL * max(2, len(parities)), 2 * _PANEL)
+    figure = new_figure(_PANEL * max(2, len(parities)) + 0.6, 2 * _PANEL)
     panels = figure.subplots(2, len(parities), squeeze=False)
     for column, each in enumerate(parities):
         forces, energies = panels[:, column]
@@ -108,11 +109,11 @@ def parity_figure(parities: Sequence[Parity]) -> Figure:
             )
             energies.plot(each.energy, each.energy_by_model[model], ".", markersize=5, color=colour, label=model)
         forces.set(title=f"{each.phase}, {each.frames} frames", xlabel=f"teacher's force, {FORCE}")
-        energies.set(xlabel="teacher's energy less its mean, meV/atom")
+        energies.set(xlabel="teacher's energy, meV/atom")
         for axes in (forces, energies):
             _diagonal(axes)
     panels[0, 0].set_ylabel(f"model's force, {FORCE}")
-    panels[1, 0].set_ylabel("model's energy less that mean, meV/atom")
+    panels[1, 0].set_ylabel("model's energy, meV/atom")
     panels[1, 0].legend(fontsize="small")
     return figure
 
@@ -147,6 +148,18 @@ def _draw_window(axes: Axes, windows: Sequence[Window]) -> None:
     )
     axes.fill_between(edges, lower, upper, step="post", color="0.94")
     axes.step(edges, converged, where="post", color="black", linewidth=1, linestyle="--")
+
+
+def _logarithmic(axes: Axes, *names: Literal["x", "y"]) -> None:
+    """Have axes in decades, with plain numbers at 1, 2 and 5: those of matplotlib are formulas."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    for name in names:
+        axes.set(**{f"{name}scale": "log"})
+        axis = axes.xaxis if name == "x" else axes.yaxis
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_minor_locator(NullLocator())
 
 
 def _diagonal(axes: Axes) -> None:

@@ -78,7 +78,7 @@ def agreements(result: Mapping[str, Any]) -> list[str]:
         if result[f"{prefix}agrees"] is not None:
             difference = words.signed(result[f"{prefix}difference_k"], result[f"{prefix}difference_uncertainty_k"])
             verb = "agrees" if result[f"{prefix}agrees"] else "does not agree"
-            found.append(f"{name} less the teacher's own is {difference} K: it {verb} within the 95 % interval")
+            found.append(f"{name} differs by {difference} K: it {verb} within 95 %")
     return found
 
 

@@ -13,8 +13,8 @@ from aiida_dnpmelt.report import learned, words
 from aiida_dnpmelt.report.chains import LEARNING, MELTING, TPC, Chain, called, find_chain, output, state
 from aiida_dnpmelt.report.costs import costs
 from aiida_dnpmelt.report.figures import page_style
-from aiida_dnpmelt.report.melting import agreements
 from aiida_dnpmelt.report.html import Card, Page, render
+from aiida_dnpmelt.report.melting import agreements
 from aiida_dnpmelt.report.sections import sections
 
 
@@ -80,7 +80,7 @@ def _melting(chain: Chain) -> dict[str, Any]:
         f"{len(result['models'])} models that were learned from a teacher",
         "verdict": result["verdict"],
         "good": result["verdict"] == "valid",
-        "reasons": [*result["reasons"], *agreements(result)],
+        "reasons": result["reasons"],
         "cards": _melting_cards(result),
     }
 
@@ -115,16 +115,10 @@ def _melting_cards(result: Mapping[str, Any]) -> list[Card]:
             Card(
                 "The teacher's own T_m",
                 words.kelvin(result["teacher_melting_temperature_k"], result["teacher_uncertainty_k"]),
-                (f"by the same method, verdict {result['teacher_verdict']}", _agreement(result)),
+                (f"by the same method, verdict {result['teacher_verdict']}", *agreements(result)),
             )
         )
     return cards
-
-
-def _agreement(result: Mapping[str, Any]) -> str:
-    agrees = {True: "agrees", False: "does not agree", None: "cannot be compared"}
-    raw, corrected = agrees[result["agrees"]], agrees[result["corrected_agrees"]]
-    return f"T_m {raw} with it; corrected, it {corrected}"
 
 
 def _learning(chain: Chain) -> dict[str, Any]:

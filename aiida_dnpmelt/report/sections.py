@@ -17,6 +17,7 @@ from aiida_dnpmelt.report.chains import LEARNING, TEACHER, Chain, called, namesp
 from aiida_dnpmelt.report.citations import citations
 from aiida_dnpmelt.report.costs import Costs, seeds
 from aiida_dnpmelt.report.figures import coexistence_figure, temperatures_figure
+from aiida_dnpmelt.report.html import Block, Items, Section, Table, Text, picture
 from aiida_dnpmelt.report.learning_figures import (
     calibration_figure,
     curves_figure,
@@ -25,9 +26,9 @@ from aiida_dnpmelt.report.learning_figures import (
     shifts_figure,
 )
 from aiida_dnpmelt.report.melting import temperatures
-from aiida_dnpmelt.report.html import Block, Items, Section, Table, Text, picture
 
 FORCE = "eV/Å"
+_ACTIONS = {"again": "another iteration", "next_stage": "next stage", "stop": "stop"}
 
 
 def sections(chain: Chain, spent: Costs) -> list[Section]:
@@ -76,7 +77,13 @@ def uncertainty(chain: Chain) -> Section | None:
 
 def coexistence(chain: Chain) -> Section | None:
     """Return temperature, solid fraction and order of all runs, a figure for each potential."""
-    blocks: list[Block] = []
+    blocks: list[Block] = [
+        Text(
+            "Above: temperature of the two-phase cell over time, which settles at the melting temperature. Below left: "
+            "share of atoms in a solid surrounding. Below right: averaged q6 along the cell in the last frame, solid "
+            "above the dotted line."
+        )
+    ]
     for name, node in chain.coexistence.items():
         runs = {label: run for label, run in _runs(node).items() if len(run.time_ps) > 1}
         if not runs:
@@ -85,7 +92,8 @@ def coexistence(chain: Chain) -> Section | None:
         point = output(node, "melting_point")
         value = None if point is None else point["melting_temperature_k"]
         bounds = None if value is None else (point["interval_low_k"], point["interval_high_k"])
-        what = f"{_title(name)}: {len(runs)} runs of {max(run.length_ps for run in runs.values()):.0f} ps at most"
+        longest = max(run.length_ps for run in runs.values())
+        what = f"{_title(name)}: {len(runs)} {'run' if len(runs) == 1 else 'runs'}, up to {longest:.0f} ps"
         ends = ", ".join(
             f"{label} from {run.solid_fraction[0]:.2f} to {run.solid_fraction[-1]:.2f}"
             for label, run in runs.items()
@@ -96,14 +104,13 @@ def coexistence(chain: Chain) -> Section | None:
             picture(
                 coexistence_figure(runs, value, bounds),
                 f"{what}; {number}. Solid fraction at the beginning and at the end: {ends}.",
-                f"{what}. Above: temperature of the two-phase cell. Below left: share of atoms in a solid "
-                "surrounding. Below right: averaged q6 along the cell in the last frame; solid above the dotted line.",
+                f"{what}; {number}.",
             )
         )
         outcomes = output(node, "assessment")
         if outcomes is not None:
             blocks.append(_outcomes(name, outcomes.get_dict()["outcomes"]))
-    return Section("coexistence", "Two-phase coexistence, run by run", blocks) if blocks else None
+    return Section("coexistence", "Two-phase coexistence, run by run", blocks) if len(blocks) > 1 else None
 
 
 def learning(chain: Chain) -> Section | None:
@@ -118,7 +125,7 @@ def learning(chain: Chain) -> Section | None:
             str(each.number),
             each.decision["stage"],
             str(each.decision["labels"]),
-            each.decision["action"].replace("_", " "),
+            _ACTIONS.get(each.decision["action"], each.decision["action"]),
             "; ".join(each.decision["reasons"]),
         )
         if each.decision is not None
@@ -340,9 +347,9 @@ def parity(chain: Chain) -> Section | None:
             picture(
                 parity_figure(found),
                 f"Forces and energies of the models over the teacher's. Largest force rmse of any model: {worst}.",
-                "Forces (above) and energies (below) of the models over those of their teacher. No model was trained "
-                "on any of these frames. Sets named candidates were chosen by their deviation and are harder than "
-                "most; those named check are unbiased.",
+                "Forces (above), and energies less the teacher's mean (below), of the models over those of their "
+                "teacher. No model was trained on any of these frames. Sets named candidates were chosen by their "
+                "deviation and are harder than most; those named check are unbiased.",
             ),
             Table(
                 "Errors of each model on each set of held-out frames.",
