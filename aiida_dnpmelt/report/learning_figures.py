@@ -63,8 +63,9 @@ def deviations_figure(deviations: Sequence[Deviation], windows: Sequence[Window]
             if members:
                 axes.plot(numbers, quantiles, "o-", color=colours[temperature], label=f"{temperature:.0f} K")
                 axes.plot(numbers, largest, "^", color=colours[temperature], fillstyle="none")
-        axes.set(title=run, xlabel="iteration", xticks=[window.iteration for window in windows], ylim=(0, None))
+        axes.set(title=run, xlabel="iteration", xticks=[window.iteration for window in windows])
         axes.legend(fontsize="small")
+        _logarithmic(axes, "y")
     panels[0].set_ylabel(f"largest force deviation in a frame, {FORCE}")
     return figure
 
@@ -134,7 +135,7 @@ def shifts_figure(shifts: Sequence[Shift], target_k: float | None) -> Figure:
         axes.errorbar(places, values, bars, fmt="o", color=colour, capsize=2, label=model)
     axes.set_xticks(range(len(shifts)), [_named(shift.name) for shift in shifts])
     axes.set(ylabel="predicted shift of T_m in K")
-    axes.margins(x=0.1)
+    axes.set_xlim(-0.5, len(shifts) - 0.5)
     axes.legend(ncols=4, fontsize="small")
     return figure
 

@@ -130,7 +130,7 @@ def _learning(chain: Chain) -> dict[str, Any]:
     return {
         "title": f"Adaptive learning of {_element(chain)}",
         "subtitle": "models that were learned from a teacher, until they are good enough for a melting temperature",
-        "verdict": "converged" if converged else "not converged",
+        "verdict": "converged" if converged else "not converged" if chain.node.is_terminated else "not converged yet",
         "good": converged,
         "reasons": [] if last is None else last["reasons"],
         "cards": [

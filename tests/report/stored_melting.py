@@ -165,7 +165,9 @@ def _learning(
     first = chain_node("label_reference", learning, "label_first_crystals")
     crystals = FramesData(labelled(20, ATOMS, seed=7), phase="solid", labeller="teacher")
     give(first, frames__first_crystals=crystals)
-    add_job(computer, first, "iteration_01", core_hours=0.01, atom_steps=160_000, labelled=20, lammps_version="22 Jul")
+    add_job(
+        computer, first, "iteration_01", core_hours=0.01, atom_steps=160_000, labelled=20, lammps_version="22 Jul 2025"
+    )
     end(first)
     frames, done = {"frames_first_crystals": crystals}, []
     for number in (1, 2) if whole else (1,):
