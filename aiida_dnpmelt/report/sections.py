@@ -371,7 +371,7 @@ def cost(spent: Costs) -> Section | None:
             str(each.jobs),
             str(each.labels) if each.labels else words.DASH,
             words.millions(each.atom_steps) if each.atom_steps else words.DASH,
-            words.decimals(each.core_hours, 2),
+            words.hours(each.core_hours),
         )
         for each in [*spent.stages, spent.total]
     ]

@@ -44,6 +44,11 @@ def millions(value: float) -> str:
     return decimals(value / 1e6, 1 if value < 1e8 else 0)
 
 
+def hours(value: float) -> str:
+    """Return hours with two decimals, and with two digits if they are few."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+
+
 def minus(text: str) -> str:
     """Return a number with a true minus sign, zero without any."""
     if not text.startswith("-"):

@@ -228,7 +228,7 @@ def _explore(exploration: orm.WorkChainNode, computer: orm.Computer, number: int
     add_job(computer, exploration, "explore_liquid", **job)
     offsets = OFFSETS_EV[min(number, len(OFFSETS_EV)) - 1]
     labels = chain_node("label_reference", exploration, "label_check")
-    add_job(computer, labels, "iteration_01", core_hours=0.001, atom_steps=0, labelled=24)
+    add_job(computer, labels, "iteration_01", core_hours=0.002, atom_steps=0)
     teacher, answers = {}, {name: {} for name in MODELS}
     for index, phase in enumerate(("solid", "liquid")):
         frames = labelled(12, ATOMS, seed=10 * number + index, temperature_k=T_K)
@@ -242,7 +242,7 @@ def _explore(exploration: orm.WorkChainNode, computer: orm.Computer, number: int
     nodes: dict[str, orm.Data] = {f"teacher_{name}": frames for name, frames in teacher.items()}
     for name, sets in answers.items():
         test = chain_node("label_reference", exploration, f"test_{name}")
-        add_job(computer, test, "iteration_01", core_hours=0.002, atom_steps=0, labelled=24)
+        add_job(computer, test, "iteration_01", core_hours=0.002, atom_steps=0)
         give(test, **_spaced(sets))
         end(test)
         nodes.update({f"model_{name}__{of_set}": frames for of_set, frames in sets.items()})

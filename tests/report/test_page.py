@@ -163,12 +163,12 @@ def test_costs_are_summed_by_stage(page):
     assert stages["first frames"] == ["1", "20", "0.2", "0.01"]
     assert stages["training"] == ["4", "–", "–", "0.20"]
     assert stages["exploration"] == ["4", "–", "8.0", "0.08"]
-    assert stages["labels"] == ["2", "48", "–", "0.00"]
-    assert stages["models on the labels"] == ["4", "–", "–", "0.01"]
+    assert stages["labels"] == ["2", "48", "–", "0.004"]
+    assert stages["models on the labels"] == ["4", "–", "–", "0.008"]
     assert stages["coexistence, models"] == ["2", "–", "40.0", "0.20"]
     assert stages["coexistence, teacher"] == ["1", "–", "20.0", "0.10"]
-    assert stages["frames at Tm"] == ["5", "24", "4.0", "0.05"]
-    assert stages["total"] == ["23", "92", "72.2", "0.63"]
+    assert stages["frames at Tm"] == ["5", "24", "4.0", "0.046"]
+    assert stages["total"] == ["23", "92", "72.2", "0.65"]
 
 
 def test_versions_seeds_potentials_and_citations_are_told(chain, page):
