@@ -51,7 +51,7 @@ def compare_with_teacher(
         of an ensemble at this pressure, not frames chosen by deviation: from them come shifts of T_m. For these also
         ``enthalpy_solid`` and ``enthalpy_liquid``: outputs ``deviation`` of explorations with as many atoms as these
         frames.
-    :return: see the reference of comparisons.
+    :return: all keys and arrays are in the reference.
     :raises ValueError: if a name is none of these, atoms or their number differ, or no frame was labelled by all.
     """
     sets, left_out = _comparisons(nodes)

@@ -11,7 +11,7 @@ from aiida.engine import calcfunction
 
 from aiida_dnpmelt.calculations.deepmd_settings import counted_cutoffs, sel_refusal
 from aiida_dnpmelt.calculations.exploration_runs import derived_seed
-from aiida_dnpmelt.calculations.learning_plan import LearningPlan, Stage, checked_phases
+from aiida_dnpmelt.calculations.learning_plan import LearningPlan, Stage, WarmStart, checked_phases
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.physics.crystals import repetitions
 from aiida_dnpmelt.physics.initial_frames import InitialFramesSettings
@@ -154,6 +154,22 @@ def decide_learning(
 
 
 @calcfunction
+def warm_training(settings: orm.Dict, warm: orm.Dict) -> dict[str, orm.Data]:
+    """Return ``settings`` and ``steps`` of a training that begins with models of these settings.
+
+    :param warm: see `WarmStart`.
+    """
+    start = WarmStart(**warm.get_dict())
+    changed = settings.get_dict()
+    if start.start_lr is not None:
+        changed["learning_rate"]["start_lr"] = start.start_lr
+    for name in ("start_pref_e", "start_pref_f"):
+        if (value := getattr(start, name)) is not None:
+            changed["loss"][name] = value
+    return {"settings": orm.Dict(changed), "steps": orm.Int(start.steps)}
+
+
+@calcfunction
 def sel_suffices(settings: orm.Dict, **frames: FramesData) -> orm.Bool:
     """Tell whether the numbers of neighbours in the settings of a trained model hold the densest of the frames."""
     filled = settings.get_dict()
@@ -174,7 +190,7 @@ def _states(stage: Stage, reports: Mapping[str, orm.Dict], measure: str) -> list
     states = []
     for name in sorted(stage.runs):
         if name not in reports:
-            states.append(TemperatureState(name, float("nan"), None))
+            states.append(TemperatureState(name, None, None))
             continue
         states += [TemperatureState(name, part["temperature_k"], part[key]) for part in reports[name]["by_temperature"]]
     return states

@@ -33,6 +33,21 @@ class FirstFrames(BaseModel):
         return self.number * self.label.frames_per_start
 
 
+class WarmStart(BaseModel):
+    """How a training begins with models that have been trained on most of its frames.
+
+    It begins where the learning rate and the weights of the loss have come some way from their starts; as
+    ``training_reuse_...`` of DP-GEN (Zhang et al., Comput. Phys. Commun. 253, 107206 (2020)).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Field(ge=1, le=100_000_000, description="Steps of the training.")
+    start_lr: float | None = Field(None, gt=0, le=1, description="First learning rate; that of the settings if empty.")
+    start_pref_e: float | None = Field(None, ge=0, le=1e6, description="First weight of the energies in the loss.")
+    start_pref_f: float | None = Field(None, ge=0, le=1e6, description="First weight of the forces in the loss.")
+
+
 class Thresholds(BaseModel):
     """Deviations of forces at which a frame is accurate, has failed, or a temperature is learned."""
 

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_dnpmelt.cli.launch_inputs import (
+    check,
+    load_code,
+    load_structure,
+    potential_of,
+    submit_and_tell,
+    usual_code,
+)
+from aiida_dnpmelt.cli.launch_learning import learn, melt
 from aiida_dnpmelt.cli.options import profile_option
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
-    from aiida.orm import InstalledCode, StructureData
-    from ase import Atoms
-
-    from aiida_dnpmelt.data.potential import PotentialData
 
 PROTOCOLS = ("balanced", "fast", "stringent", "paper", "paper-script")
 
@@ -22,6 +27,10 @@ PROTOCOLS = ("balanced", "fast", "stringent", "paper", "paper-script")
 @click.group()
 def launch() -> None:
     """Launch a work chain."""
+
+
+launch.add_command(learn)
+launch.add_command(melt)
 
 
 @launch.command()
@@ -45,23 +54,15 @@ def launch() -> None:
 @profile_option
 def tpc(dry_run: bool, watch: bool, **values: Any) -> None:
     """Compute a melting temperature by two-phase coexistence."""
-    from aiida.engine import submit
-
-    from aiida_dnpmelt.cli.watch import watch_to_end
-
     try:
         builder = _builder(values)
     except (ValueError, KeyError) as exception:
         raise click.ClickException(str(exception.args[0] if exception.args else exception)) from exception
-    _check(builder)
+    check(builder)
     if dry_run:
         click.echo(_forecast(builder))
         return
-    _check_daemon()
-    node = submit(builder)
-    click.echo(f"work chain {node.pk} is submitted: aiida-dnpmelt status {node.pk}")
-    if watch:
-        watch_to_end(node)
+    submit_and_tell(builder, watch)
 
 
 def _builder(values: dict[str, Any]) -> ProcessBuilder:
@@ -69,7 +70,7 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
 
     from aiida_dnpmelt.workchains.tpc import TPCWorkChain
 
-    potential = _potential(values["potential"], values["potential_file"])
+    potential = potential_of(values["potential"], values["potential_file"])
     overrides: dict[str, Any] = {"plan": {}}
     for key, name in (("target", "target_uncertainty_k"), ("budget", "budget_atom_steps")):
         if values[key] is not None:
@@ -81,8 +82,8 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
     if values["max_wallclock"]:
         options["max_wallclock_seconds"] = values["max_wallclock"]
     builder = TPCWorkChain.get_builder_from_protocol(
-        _code(values["code"], potential),
-        _structure(values["element"], values["lattice"], values["structure_file"]),
+        load_code(values["code"] or usual_code(potential)),
+        load_structure(values["element"], values["lattice"], values["structure_file"]),
         potential,
         values["protocol"],
         overrides,
@@ -95,93 +96,6 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
     if values["repetitions"]:
         builder.repetitions = orm.List(list(values["repetitions"]))
     return builder
-
-
-def _potential(identifier: str | None, file: Path | None) -> PotentialData:
-    from aiida.common.exceptions import MultipleObjectsError, NotExistent
-    from aiida.orm import load_node
-
-    from aiida_dnpmelt.data.potential import PotentialData
-    from aiida_dnpmelt.provenance.importers import import_potential
-
-    if (identifier is None) == (file is None):
-        raise ValueError("give either --potential or --potential-file")
-    if file is not None:
-        return import_potential(file)
-    try:
-        node = load_node(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError):
-        node = _labelled(str(identifier))
-    if not isinstance(node, PotentialData):
-        raise ValueError(f"--potential: node {node.pk} is no potential: see `aiida-dnpmelt potential list`")
-    return node
-
-
-def _labelled(label: str) -> PotentialData:
-    from aiida.orm import QueryBuilder
-
-    from aiida_dnpmelt.data.potential import PotentialData
-
-    found: list[PotentialData] = QueryBuilder().append(PotentialData, filters={"label": label}).all(flat=True)
-    if len(found) != 1:
-        raise ValueError(
-            f"--potential: {len(found)} potentials are called {label!r}: see `aiida-dnpmelt potential list`"
-        )
-    return found[0]
-
-
-def _structure(symbol: str | None, lattice: str | None, file: str | None) -> StructureData:
-    from aiida.orm import StructureData
-
-    from aiida_dnpmelt.data.elements import element
-    from aiida_dnpmelt.physics.crystals import crystal
-
-    if (symbol is None) == (file is None):
-        raise ValueError("give either --element or --structure")
-    if file is not None:
-        return StructureData(ase=_read(file))
-    entry = element(str(symbol))
-    if entry.a is None:
-        raise ValueError(f"--element: the table has no lattice of {symbol}: give --structure")
-    if lattice is None or lattice == entry.lattice:
-        return StructureData(ase=crystal(entry.symbol, entry.lattice, entry.a, entry.c))
-    raise ValueError(f"--lattice: the table has {symbol} as {entry.lattice}: give --structure for {lattice}")
-
-
-def _read(file: str) -> Atoms:
-    from ase.io import read
-
-    try:
-        return read(file)
-    except Exception as exception:  # the readers of ASE raise whatever happens to them
-        raise ValueError(f"--structure: '{file}' holds no structure that ASE can read: {exception}") from exception
-
-
-def _code(label: str | None, potential: PotentialData) -> InstalledCode:
-    from aiida.common.exceptions import NotExistent
-    from aiida.orm import load_code
-
-    name = label or ("lmp-deepmd@localhost" if potential.pair_style == "deepmd" else "lmp@localhost")
-    try:
-        return load_code(name)
-    except NotExistent as exception:
-        raise ValueError(
-            f"--code: there is no code {name!r}: run `aiida-dnpmelt setup`, or give another"
-        ) from exception
-
-
-def _check(builder: ProcessBuilder) -> None:
-    """Refuse bad input before anything is stored or submitted."""
-    problem = builder.process_class.spec().inputs.validate(builder._inputs(prune=True))
-    if problem is not None:
-        raise click.ClickException(f"{problem.message}")
-
-
-def _check_daemon() -> None:
-    from aiida.engine.daemon.client import get_daemon_client
-
-    if not get_daemon_client().is_daemon_running:
-        raise click.ClickException("the daemon does not run: start it by `aiida-dnpmelt services up`")
 
 
 def _forecast(builder: ProcessBuilder) -> str:

@@ -54,11 +54,14 @@ def print_status(nodes: Sequence[WorkChainNode]) -> None:
 
 def watch_to_end(node: WorkChainNode) -> None:
     """Show the progress until the work chain ends, then its result; exit with 1 if it failed."""
+    from aiida_dnpmelt.provenance.query import PROCESS_TYPE
     from aiida_dnpmelt.report.progress import progress
 
     console = Console()
     try:
-        if console.is_terminal:
+        if node.process_type != PROCESS_TYPE:
+            _print_reports(node)
+        elif console.is_terminal:
             with Live(console=console, refresh_per_second=1, transient=True) as live:
                 while not node.is_terminated:
                     live.update(Group(progress_table(node, progress(node))))
@@ -71,6 +74,8 @@ def watch_to_end(node: WorkChainNode) -> None:
     if "melting_point" in node.outputs:
         click.echo(node.tools.summary())
         click.echo(f"work chain {node.pk}: aiida-dnpmelt tm show {node.pk}, verdi process status {node.pk}")
+    elif node.description:
+        click.echo(node.description)
     if not node.is_finished_ok:
         click.echo(f"work chain {node.pk} did not succeed: {node.exit_message or node.process_state.value}", err=True)
         sys.exit(1)
@@ -92,4 +97,19 @@ def _print_lines(node: WorkChainNode) -> None:
             if line not in seen:
                 click.echo(line)
                 seen.add(line)
+        time.sleep(REFRESH_SECONDS)
+
+
+def _print_reports(node: WorkChainNode) -> None:
+    """Print what a work chain and those that it calls report, as they do."""
+    from aiida_dnpmelt.report.progress import reports_after
+
+    last = 0
+    while True:
+        ended = node.is_terminated
+        for number, line in reports_after(node, last):
+            click.echo(line)
+            last = number
+        if ended:
+            return
         time.sleep(REFRESH_SECONDS)

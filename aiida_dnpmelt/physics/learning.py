@@ -11,12 +11,12 @@ class TemperatureState:
     """How well the models agree at one temperature of a run.
 
     :param run: name of the run.
-    :param temperature_k: in K.
+    :param temperature_k: in K; None for a run of which nothing is left.
     :param deviation: measure of the largest force deviations of its frames in eV/Angstrom; None without frames.
     """
 
     run: str
-    temperature_k: float
+    temperature_k: float | None
     deviation: float | None
 
 
@@ -124,6 +124,8 @@ def _bound(limits: Limits, progress: Progress) -> str | None:
 
 
 def _deviation_reason(state: TemperatureState, limits: Limits) -> str:
+    if state.temperature_k is None:
+        return f"{state.run} left no frame"
     if state.deviation is None:
         return f"{state.run} at {state.temperature_k:.0f} K left no frame"
     return (

@@ -165,4 +165,4 @@ def evenly_spaced(members: NDArray[np.int64], number: int) -> NDArray[np.int64]:
     """Return at most ``number`` of the members at equal distances, the last one among them, in their order."""
     if len(members) <= number:
         return members
-    return members[np.linspace(len(members) - 1, 0, number, endpoint=False).round().astype(int)[::-1]]
+    return members[np.arange(1, number + 1) * len(members) // number - 1]

@@ -59,6 +59,33 @@ def progress(node: orm.WorkChainNode) -> list[RunProgress]:
     return [_progress(child) for child, number in zip(children, rounds, strict=True) if number == max(rounds)]
 
 
+def reports_after(node: orm.WorkChainNode, last: int) -> list[tuple[int, str]]:
+    """Return what a work chain and the work chains that it called, and so on, reported after a report.
+
+    :param last: number of the last report that is known, 0 for none.
+    :return: number and text of each, the text with its time and the label of its work chain.
+    """
+    chains = {child.pk: child for child in [node, *node.called_descendants] if isinstance(child, orm.WorkChainNode)}
+    query = orm.QueryBuilder().append(
+        orm.Log,
+        filters={"id": {">": last}, "dbnode_id": {"in": list(chains)}},
+        project=["id", "time", "dbnode_id", "message"],
+    )
+    return [
+        (number, f"{time.astimezone():%H:%M:%S} {_name(chains[pk])}: {_text(message)}")
+        for number, time, pk, message in sorted(query.iterall(), key=lambda row: row[0])
+    ]
+
+
+def _name(node: orm.WorkChainNode) -> str:
+    return str(node.label or node.process_label)
+
+
+def _text(message: str) -> str:
+    """Return a report without the name of the step that AiiDA puts before it."""
+    return message.partition("]: ")[2] or message
+
+
 def _called(node: orm.WorkChainNode, process: type[Process]) -> list[Any]:
     """Return the nodes of a process that a work chain has called, in their order."""
     nodes = [child for child in node.called if child.process_type == process.build_process_type()]

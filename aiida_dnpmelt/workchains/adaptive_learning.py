@@ -17,8 +17,9 @@ from aiida_dnpmelt.calculations.learning import (
     first_frames_inputs,
     sel_suffices,
     summarise_learning,
+    warm_training,
 )
-from aiida_dnpmelt.calculations.learning_plan import LearningPlan
+from aiida_dnpmelt.calculations.learning_plan import LearningPlan, WarmStart
 from aiida_dnpmelt.calculations.melting_point import tabulated_melting_temperature
 from aiida_dnpmelt.calculations.structures import coexistence_cell
 from aiida_dnpmelt.calculations.training import frames_arguments
@@ -38,7 +39,7 @@ from aiida_dnpmelt.workchains.protocols import load_protocol, merge
 from aiida_dnpmelt.workchains.steps import submit_once, why
 from aiida_dnpmelt.workchains.training import TrainingWorkChain
 
-_SECTIONS = ("plan", "training", "warm_steps", "seed")
+_SECTIONS = ("plan", "training", "warm", "seed")
 _CHECKS = ("check_solid", "check_liquid")
 
 
@@ -86,12 +87,12 @@ class AdaptiveLearningWorkChain(WorkChain):
             help="Seed of first frames and explorations; the models have their own in `training.seeds`.",
         )
         spec.input(
-            "warm_steps",
-            valid_type=orm.Int,
+            "warm",
+            valid_type=orm.Dict,
             serializer=orm.to_aiida_type,
+            validator=fits(WarmStart, "warm"),
             required=False,
-            validator=positive("warm_steps", "steps", 100_000_000),
-            help="Steps of a training that begins with the models of the one before; without it each begins anew.",
+            help="How a training begins with the models of the one before, see WarmStart; without it each begins anew.",
         )
         spec.input_namespace(
             "frames",
@@ -193,7 +194,7 @@ class AdaptiveLearningWorkChain(WorkChain):
         :param lammps_code: LAMMPS that knows the pair style ``deepmd``.
         :param labelling: inputs of the labeller, for the default one ``code`` and ``potential``.
         :param protocol: ``balanced`` (default), ``fast`` or ``paper``; of the training as well.
-        :param overrides: values over the protocol's, in its sections ``plan``, ``training``, ``warm_steps``, ``seed``.
+        :param overrides: values over the protocol's, in its sections ``plan``, ``training``, ``warm``, ``seed``.
         :param labeller: entry point of the work chain that labels frames.
         :raises ValueError: for an unknown protocol or section.
         """
@@ -210,8 +211,8 @@ class AdaptiveLearningWorkChain(WorkChain):
         builder.structure = structure
         builder.plan = orm.Dict(values["plan"])
         builder.seed = orm.Int(values["seed"])
-        if values.get("warm_steps"):
-            builder.warm_steps = orm.Int(values["warm_steps"])
+        if values.get("warm"):
+            builder.warm = orm.Dict(values["warm"])
         builder.protocol = orm.Str(values["name"])
         builder.training = training._inputs(prune=True)
         builder.exploration.code = lammps_code
@@ -305,12 +306,14 @@ class AdaptiveLearningWorkChain(WorkChain):
         inputs.frames = dict(self.ctx.frames)
         if self.ctx.settings is not None:
             inputs.settings = self.ctx.settings
-        if "warm_steps" in self.inputs and self._can_begin_warm(inputs.settings):
-            inputs.steps = self.inputs.warm_steps
+        number = _numbered(self.ctx.iteration)
+        if "warm" in self.inputs and self._can_begin_warm(inputs.settings):
+            found = warm_training(inputs.settings, self.inputs.warm, metadata={"call_link_label": f"warm_{number}"})
+            inputs.update(found)
             inputs.parent_models = dict(self.ctx.uncompressed)
         elif self.ctx.settings is not None:
             inputs.settings = self.inputs.training.settings
-        label = f"training_{_numbered(self.ctx.iteration)}"
+        label = f"training_{number}"
         how = "warm" if "parent_models" in inputs else "anew"
         self.report(f"iteration {self.ctx.iteration}: training {how} on {self._labels()} frames")
         self.to_context(training=submit_once(self, TrainingWorkChain, label, inputs))
@@ -323,7 +326,8 @@ class AdaptiveLearningWorkChain(WorkChain):
             return self.exit_codes.ERROR_TRAINING_FAILED.format(reason=why(node))
         self.ctx.potentials = dict(node.outputs.potentials)
         self.ctx.uncompressed = dict(node.outputs.uncompressed)
-        self.ctx.settings = node.outputs.settings
+        if self.ctx.settings is None or "parent_models" not in node.inputs:
+            self.ctx.settings = node.outputs.settings  # those of a warm one begin with its own learning rate
         self.ctx.trainings[_numbered(self.ctx.iteration)] = node
         return None
 

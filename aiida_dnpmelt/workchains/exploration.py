@@ -27,6 +27,7 @@ from aiida_dnpmelt.workchains.steps import submit_once, why
 CANDIDATES, CHECK = "candidates", "check"
 """Beginnings of the names of the sets: frames chosen by their deviation, and unbiased ones."""
 _CHECKED_PHASES = ("solid", "liquid")
+_OPTIONS_OF_THE_JOB = ("parser_name", "input_filename", "output_filename")
 _LABELLER_PORTS = {"frames", "settings", "seed"}
 
 
@@ -314,13 +315,15 @@ class ExplorationWorkChain(WorkChain):
         if not self.ctx.labelled:
             return
         exploration = self.exposed_inputs(LammpsExplorationCalculation, "exploration")
+        given = exploration.metadata.get("options", {})
+        options = {name: value for name, value in given.items() if name not in _OPTIONS_OF_THE_JOB}
         for name, potential in self.inputs.potentials.items():
             inputs = {
                 "code": exploration.code,
                 "potential": potential,
                 "frames": dict(self.ctx.labelled),
                 "settings": orm.Dict({"maximum_force_ev_per_angstrom": 1e6}),
-                "job": {"metadata": {"options": exploration.metadata.get("options", {})}},
+                "job": {"metadata": {"options": options}},
             }
             self.to_context(**{f"test_{name}": submit_once(self, ReferenceLabelWorkChain, f"test_{name}", inputs)})
 

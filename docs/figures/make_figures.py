@@ -1,15 +1,17 @@
-"""Make the figures of the topic page on valid melting temperatures from three real runs.
+"""Make the figures of the topic pages from real runs.
 
     python docs/figures/make_figures.py FOLDER
 
-Three cells of 1,728 copper atoms (potential Cu_u3.eam of the LAMMPS distribution) are run in FOLDER by
-`benchmarks/bare_runs.py`, from guesses 12 % below, at, and 12 % above the melting temperature: some 40 s each on
-one core; runs that are there already are not run again. The figures go to `docs/images`.
+For valid melting temperatures three cells of 1,728 copper atoms (potential Cu_u3.eam of the LAMMPS distribution) are
+run in FOLDER by `benchmarks/bare_runs.py`, from guesses 12 % below, at, and 12 % above the melting temperature: some
+40 s each on one core. For forces and energies, crystal and melt of 256 copper atoms are run by `benchmarks/kelvin.py`,
+some two minutes. Runs that are there already are not run again. The figures go to `docs/images`.
 """
 
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,7 @@ DOCS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(DOCS.parent / "benchmarks"))
 
 from bare_runs import lammps_folder, pair_commands, run  # noqa: E402
+from kelvin import PHASES, Labels, labelled, predict  # noqa: E402
 
 from aiida_dnpmelt.calculations.coexistence_script import FRAMES_FILE, LOG_FILE, RunSpec  # noqa: E402
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings  # noqa: E402
@@ -41,6 +44,20 @@ CASES = {"froze": 0.88, "coexists": 1.0, "melted": 1.12}
 PRODUCTION_PS = 30.0
 SEED = 7
 COLOURS = {"froze": "#2166ac", "coexists": "#1b7837", "melted": "#b2182b"}
+
+
+KELVIN = {
+    "model": "Cu_u3.eam",
+    "teacher": "Cu_mishin1.eam.alloy",
+    "element": "Cu",
+    "lattice": None,
+    "temperature": 1277.0,
+    "time": 200.0,
+    "cells": 4,
+    "seed": 1,
+}
+"""Options of `benchmarks/kelvin.py`."""
+PHASE_COLOURS = {"solid": "#2166ac", "liquid": "#b2182b"}
 
 
 @dataclass(frozen=True)
@@ -117,14 +134,55 @@ def draw_atoms(axes: Axes, case: Case) -> None:
     axes.set(xlabel="z in Å", aspect="equal")
 
 
+def draw_kelvin(labels: dict[str, dict[str, Labels]], options: Namespace) -> Figure:
+    """Return forces of the melt against those of the teacher, and the energy offsets of both phases."""
+    figure = Figure(figsize=(9.5, 3.9), layout="constrained")
+    forces, offsets = figure.subplots(1, 2, width_ratios=(0.8, 1.2))
+    model, teacher = labels["liquid"]["model"], labels["liquid"]["teacher"]
+    chosen = np.random.default_rng(1).choice(teacher.forces.size, 4000, replace=False)
+    forces.plot([-3.5, 3.5], [-3.5, 3.5], color="grey", linewidth=1)
+    forces.scatter(teacher.forces.ravel()[chosen], model.forces.ravel()[chosen], s=2, color=PHASE_COLOURS["liquid"])
+    rmse = np.sqrt(np.mean((model.forces - teacher.forces) ** 2))
+    forces.set(
+        xlim=(-3.5, 3.5),
+        ylim=(-3.5, 3.5),
+        aspect="equal",
+        xlabel="force of the teacher in eV/Å",
+        ylabel="force of the model in eV/Å",
+        title=f"forces of the liquid, RMSE {rmse:.2f} eV/Å",
+    )
+    n_atoms = model.forces.shape[1]
+    for phase in PHASES:
+        values = 1000 * (labels[phase]["model"].energies - labels[phase]["teacher"].energies) / n_atoms
+        offsets.hist(values, bins=40, color=PHASE_COLOURS[phase], alpha=0.7, label=f"{phase}, mean {values.mean():.2f}")
+        offsets.axvline(values.mean(), color="black", linewidth=1)
+    frames = {phase: np.arange(len(labels[phase]["model"].energies)) for phase in PHASES}
+    shift = predict(labels, options, frames).first_order_k
+    offsets.set(
+        xlabel="energy of the model less that of the teacher, meV an atom",
+        ylabel="frames",
+        ylim=(0, 235),
+        title=f"their difference is worth {shift:.0f} K",
+    )
+    offsets.legend(loc="upper right", title="meV an atom")
+    return figure
+
+
+def save(figure: Figure, name: str) -> None:
+    """Write a figure with few colours."""
+    target = DOCS / "images" / name
+    figure.savefig(target, dpi=110)
+    with Image.open(target) as image:
+        image.convert("RGB").quantize(48, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
 def main() -> None:
     """Run the cells and write the figures."""
     folder = Path(sys.argv[1])
+    options = Namespace(folder=folder / "kelvin", **KELVIN)
+    save(draw_kelvin(labelled(options), options), "kelvin.png")
     cases = {name: simulate(folder / name, share * MELTING_TEMPERATURE) for name, share in CASES.items()}
-    target = DOCS / "images" / "boxes.png"
-    draw(cases).savefig(target, dpi=110)
-    with Image.open(target) as image:
-        image.convert("RGB").quantize(48, dither=Image.Dither.NONE).save(target, optimize=True)
+    save(draw(cases), "boxes.png")
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ def enthalpy(level: float, points: int = 80, volume: float = 12.0 * ATOMS) -> or
     return orm.ArrayData(arrays)
 
 
-@pytest.fixture
-def nodes(aiida_profile) -> dict[str, orm.Data]:
-    """Give two models of a teacher on solid and liquid, with all that the shift of T_m needs."""
+@pytest.fixture(scope="module")
+def stored(aiida_profile) -> dict[str, orm.Data]:
+    """Give the nodes of all tests, which are stored once."""
     found: dict[str, orm.Data] = {"enthalpy_solid": enthalpy(-3.40), "enthalpy_liquid": enthalpy(-3.28)}
     for number, phase in enumerate(("solid", "liquid")):
         teacher = labelled(FRAMES, ATOMS, seed=number)
@@ -42,7 +42,13 @@ def nodes(aiida_profile) -> dict[str, orm.Data]:
         for seed, (name, offsets) in enumerate(OFFSETS.items()):
             labels = labels_of(teacher, 10 * seed + number, offsets[phase])
             found[f"model_{name}__check_{phase}"] = FramesData(labels, phase=phase, labeller=name)
-    return found
+    return {name: node.store() for name, node in found.items()}
+
+
+@pytest.fixture
+def nodes(stored) -> dict[str, orm.Data]:
+    """Give two models of a teacher on solid and liquid, with all that the shift of T_m needs."""
+    return dict(stored)
 
 
 def report_of(nodes: dict[str, orm.Data], **changes: Any) -> dict[str, Any]:

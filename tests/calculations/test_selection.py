@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from aiida import orm
+from ase.build import bulk
 
-from aiida_dnpmelt.calculations.selection import select_frames
+from aiida_dnpmelt.calculations.selection import check_frames, select_frames
 from aiida_dnpmelt.data.trajectories import trajectory
 
 NUMBER = 6
@@ -55,3 +56,45 @@ def test_deviations_of_another_run_are_refused(exploration):
     other = orm.ArrayData({**dict(exploration[1].get_iterarrays()), "step": np.arange(NUMBER)})
     with pytest.raises(ValueError, match="they are not of the same exploration"):
         select_frames(exploration[0], other, orm.Dict({}), orm.Int(1))
+
+
+def test_frames_that_are_taken_already_are_left_out(exploration):
+    first = select_frames(*exploration, orm.Dict({"frames_per_temperature": 1}), orm.Int(1))["frames"]
+    assert first.get_stepids().tolist() == [200, 200]
+    found = select_frames(*exploration, orm.Dict({}), orm.Int(1), taken=first)
+    assert (found["frames"].get_stepids().tolist(), found["report"]["candidate"]) == ([0], 3)
+
+
+def bulk_frames(solid: bool, phase: str) -> orm.TrajectoryData:
+    """Return twelve frames of copper at two temperatures: crystals, or atoms without order."""
+    random = np.random.default_rng(2)
+    atoms = bulk("Cu", "fcc", a=3.615, cubic=True).repeat(3)
+    frames = [
+        atoms.positions + random.normal(scale=0.1, size=atoms.positions.shape)
+        if solid
+        else random.uniform(0, 10.8, atoms.positions.shape)
+        for _ in range(12)
+    ]
+    cells = np.repeat(atoms.cell.array[None], 12, axis=0)
+    temperatures = np.repeat([1358.0, 1630.0], 6)
+    return trajectory(
+        atoms.get_chemical_symbols(), cells, np.array(frames), temperatures, phase, np.tile(np.arange(6) * 100, 2)
+    )
+
+
+@pytest.mark.parametrize(("solid", "phase"), [(True, "solid"), (False, "liquid")])
+def test_unbiased_frames_are_at_equal_distances_of_one_temperature(aiida_profile, solid, phase):
+    found, node = check_frames.run_get_node(bulk_frames(solid, phase), orm.Float(1358.0), orm.Int(3))
+    assert node.is_finished_ok
+    assert found["frames"].get_stepids().tolist() == [100, 300, 500]
+    assert set(found["frames"].get_array("temperatures")) == {1358.0}
+    assert found["frames"].base.attributes.get("phase") == phase
+    report = found["report"].get_dict()
+    assert (report["seen"], report["taken"], report["left_phase"]) == (6, 3, 0)
+
+
+@pytest.mark.parametrize(("solid", "phase"), [(True, "liquid"), (False, "solid")])
+def test_frames_that_left_their_phase_are_left_out_and_counted(aiida_profile, solid, phase):
+    found = check_frames(bulk_frames(solid, phase), orm.Float(1358.0), orm.Int(3))
+    assert set(found) == {"report"}
+    assert (found["report"]["taken"], found["report"]["left_phase"]) == (0, 3)

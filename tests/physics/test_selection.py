@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiida_dnpmelt.physics.selection import SelectionSettings, select
+from aiida_dnpmelt.physics.selection import SelectionSettings, evenly_spaced, select
 
 TIMES = np.tile(np.arange(20) * 0.1, 2)
 TEMPERATURES = np.repeat([300.0, 1200.0], 20)
@@ -122,3 +122,17 @@ def test_shapes_that_differ_are_refused():
 def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         SelectionSettings(**settings)
+
+
+def test_excluded_frames_are_counted_but_not_taken():
+    values = np.full(40, 0.1)
+    values[20:24] = [0.5, 1.0, 0.9, 0.6]
+    settings = SelectionSettings(minimum_spacing_ps=0.0)
+    found = select(TEMPERATURES, TIMES, values, settings, 1, excluded=[21])
+    assert found.indices == (22, 23, 20)
+    assert (found.report["candidate"], found.report["taken"]) == (4, 3)
+
+
+@pytest.mark.parametrize(("number", "taken"), [(2, [14, 19]), (5, [11, 13, 15, 17, 19]), (10, list(range(10, 20)))])
+def test_evenly_spaced_members_end_with_the_last(number, taken):
+    assert evenly_spaced(np.arange(10, 20), number).tolist() == taken

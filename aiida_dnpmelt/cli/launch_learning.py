@@ -1,0 +1,146 @@
+"""Launch adaptive learning, and the whole chain that ends with a melting temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_dnpmelt.cli.launch_inputs import check, load_code, load_structure, potential_of, submit_and_tell, usual_code
+from aiida_dnpmelt.cli.options import profile_option
+
+if TYPE_CHECKING:
+    from aiida.engine import ProcessBuilder
+
+_OPTIONS = (
+    click.option("--element", help="Chemical symbol; its lattice and guess come from the table of the elements."),
+    click.option("--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the usual."),
+    click.option(
+        "--structure", "structure_file", type=click.Path(exists=True, dir_okay=False), help="Or a file of it."
+    ),
+    click.option("--reference", help="PK, UUID or label of the stored potential that labels frames."),
+    click.option(
+        "--reference-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Or a file of it."
+    ),
+    click.option("--pressure", type=float, help="Pressure in GPa; 0 if not given."),
+    click.option("--temperature", type=float, help="Guess of T_m in K instead of the experimental one."),
+    click.option("--iterations", type=int, help="Most iterations of the learning."),
+    click.option("--labels", type=int, help="Labels after which no iteration is begun."),
+    click.option("--shift", type=float, help="Largest predicted shift of T_m of any model, in K."),
+    click.option("--seed", type=int, help="Seed of first frames and explorations."),
+    click.option("--model-seed", "model_seeds", type=int, multiple=True, help="Seed of a model; two or more."),
+    click.option("--training-code", default="dp@localhost", show_default=True, help="DeePMD-kit."),
+    click.option("--lammps-code", default="lmp-deepmd@localhost", show_default=True, help="LAMMPS with DeePMD."),
+    click.option("--reference-code", help="LAMMPS of the reference; 'lmp@localhost' unless it is a DNP."),
+    click.option("--dry-run", is_flag=True, help="Say what would be run, before anything is stored."),
+    click.option("--watch", is_flag=True, help="Show what happens until the end; the run goes on if you leave."),
+    profile_option,
+)
+
+
+def _common(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that both commands have."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.option("--protocol", type=click.Choice(["balanced", "fast", "paper"]), default="balanced", show_default=True)
+@_common
+def learn(**values: Any) -> None:
+    """Grow a training set and models of it by adaptive learning, with a reference potential as teacher."""
+    from aiida_dnpmelt.workchains.adaptive_learning import AdaptiveLearningWorkChain
+
+    _launch(values, AdaptiveLearningWorkChain, {})
+
+
+@click.command()
+@click.option("--protocol", type=click.Choice(["balanced", "fast"]), default="balanced", show_default=True)
+@click.option("--teacher/--no-teacher", default=True, show_default=True, help="Compute the T_m of the reference, too.")
+@click.option("--target", type=float, help="Standard uncertainty of the T_m of a model to reach, in K.")
+@_common
+def melt(teacher: bool, **values: Any) -> None:
+    """Learn models from a reference potential, and compute their melting temperature and how far it is from its own."""
+    from aiida_dnpmelt.workchains.melting import MeltingWorkChain
+
+    _launch(values, MeltingWorkChain, {"teacher": teacher})
+
+
+def _launch(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> None:
+    try:
+        builder = _builder(values, chain, more)
+    except (ValueError, KeyError) as exception:
+        raise click.ClickException(str(exception.args[0] if exception.args else exception)) from exception
+    check(builder)
+    if values["dry_run"]:
+        click.echo(_forecast(builder))
+        return
+    submit_and_tell(builder, values["watch"])
+
+
+def _builder(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> ProcessBuilder:
+    from aiida import orm
+
+    reference = potential_of(values["reference"], values["reference_file"], "--reference")
+    code = load_code(values["reference_code"] or usual_code(reference), "--reference-code")
+    overrides = _learning_overrides(values)
+    if more:
+        plan = {} if values["target"] is None else {"plan": {"target_uncertainty_k": values["target"]}}
+        overrides = {"learning": overrides, "tpc": plan, "teacher_tpc": plan}
+        if values["seed"] is not None:
+            overrides["seed"] = values["seed"]
+    builder = chain.get_builder_from_protocol(
+        load_code(values["training_code"], "--training-code"),
+        load_code(values["lammps_code"], "--lammps-code"),
+        load_structure(values["element"], values["lattice"], values["structure_file"]),
+        {"code": code, "potential": reference},
+        values["protocol"],
+        overrides,
+        **more,
+    )
+    for name in ("pressure", "temperature"):
+        if values[name] is not None:
+            builder[name] = orm.Float(values[name])
+    return builder
+
+
+def _learning_overrides(values: dict[str, Any]) -> dict[str, Any]:
+    named = {"iterations": "maximum_iterations", "labels": "label_budget", "shift": "target_shift_k"}
+    overrides: dict[str, Any] = {"plan": {key: values[name] for name, key in named.items() if values[name] is not None}}
+    if values["seed"] is not None:
+        overrides["seed"] = values["seed"]
+    if values["model_seeds"]:
+        seeds = list(values["model_seeds"])
+        overrides["training"] = {"seeds": seeds, "quorum": len(seeds)}
+    return overrides
+
+
+def _forecast(builder: ProcessBuilder) -> str:
+    """Return what a launch would run at most."""
+    from aiida_dnpmelt.workchains.forecasts import forecast_learning, forecast_melting
+
+    learning = builder if "plan" in builder else builder.learning
+    found = forecast_learning(builder.structure, learning)
+    lines = [
+        f"{builder.structure.get_formula()} with {learning.labelling['potential'].label} as teacher, "
+        f"protocol {builder.protocol.value}:",
+        f"  first {found.first_labels} labels; then at most {found.iterations} iterations of {found.models} trainings, "
+        f"{found.explorations} explorations and at most {found.labels_an_iteration} labels",
+        f"  at most {found.labels} labels, {found.jobs} jobs, {found.training_steps:.3g} training steps and "
+        f"{found.atom_steps:.3g} atom-steps of exploration with the models",
+    ]
+    if "tpc" in builder:
+        models, teacher = forecast_melting(builder)
+        lines.append(
+            f"  coexistence: {found.models} models, {models.runs} runs of {models.time_ps:.0f} ps of {models.n_atoms} "
+            f"atoms each, {found.models * models.atom_steps:.3g} atom-steps, if the guess is good"
+        )
+        if teacher is not None:
+            lines.append(
+                f"  the teacher: {teacher.runs} runs of {teacher.time_ps:.0f} ps of {teacher.n_atoms} atoms, "
+                f"{teacher.atom_steps:.3g} atom-steps"
+            )
+    return "\n".join(lines)

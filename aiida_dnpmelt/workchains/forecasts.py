@@ -1,0 +1,104 @@
+"""What a launch of the learning or of the whole chain would run, before anything is stored."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ProcessBuilder
+
+from aiida_dnpmelt.calculations.exploration_settings import ExplorationSettings
+from aiida_dnpmelt.calculations.learning_plan import LearningPlan, Stage, checked_phases
+from aiida_dnpmelt.physics.crystals import orthogonal_cell, repetitions
+from aiida_dnpmelt.workchains.tpc import LaunchForecast, TPCWorkChain, forecast_of
+
+
+@dataclass(frozen=True)
+class LearningForecast:
+    """What a loop would run at most.
+
+    :param first_labels: labels of the first frames.
+    :param iterations: iterations.
+    :param models: models of the committee.
+    :param explorations: jobs of exploration in an iteration, in the largest stage.
+    :param labels_an_iteration: most labels of an iteration.
+    :param labels: most labels of all: the budget ends the loop before an iteration, not within.
+    :param jobs: jobs of all iterations.
+    :param training_steps: of all models and iterations.
+    :param atom_steps: of the explorations.
+    """
+
+    first_labels: int
+    iterations: int
+    models: int
+    explorations: int
+    labels_an_iteration: int
+    labels: int
+    jobs: int
+    training_steps: int
+    atom_steps: float
+
+
+def forecast_learning(structure: orm.StructureData, inputs: Any) -> LearningForecast:
+    """Return what a loop would run at most.
+
+    :param inputs: builder of `AdaptiveLearningWorkChain`, or its part of the whole chain's.
+    """
+    plan = LearningPlan(**inputs.plan.get_dict())
+    models = len(inputs.training.seeds.get_list())
+    first = sum(kind.labels for kind in plan.first_frames.values())
+    an_iteration = max(_labels(plan, stage) for stage in plan.stages)
+    explorations = max(len(stage.runs) for stage in plan.stages)
+    steps, warm = inputs.training.steps.value, inputs.get("warm")
+    later = warm["steps"] if warm is not None else steps
+    jobs_an_iteration = 2 * models + explorations + 2  # trainings, explorations, two labellings, tests
+    cell = orthogonal_cell(structure.get_ase())
+    return LearningForecast(
+        first_labels=first,
+        iterations=plan.maximum_iterations,
+        models=models,
+        explorations=explorations,
+        labels_an_iteration=an_iteration,
+        labels=min(plan.label_budget - 1 + an_iteration, first + plan.maximum_iterations * an_iteration),
+        jobs=len(plan.first_frames) + plan.maximum_iterations * jobs_an_iteration,
+        training_steps=models * (steps + (plan.maximum_iterations - 1) * later),
+        atom_steps=plan.maximum_iterations * max(_atom_steps(cell, plan.exploration, s) for s in plan.stages),
+    )
+
+
+def forecast_melting(builder: ProcessBuilder) -> tuple[LaunchForecast, LaunchForecast | None]:
+    """Return what the coexistence of each model would run, and that of the teacher if its T_m is asked for."""
+    return _tpc(builder, "tpc"), _tpc(builder, "teacher_tpc") if builder.teacher is not None else None
+
+
+def _tpc(builder: ProcessBuilder, namespace: str) -> LaunchForecast:
+    tpc = TPCWorkChain.get_builder()
+    tpc.structure = builder.structure
+    if builder.temperature is not None:
+        tpc.temperature = builder.temperature
+    for name in ("size", "plan", "parameters", "repetitions"):
+        value = builder[namespace].get(name)
+        if value is not None:
+            tpc[name] = value
+    return forecast_of(tpc)
+
+
+def _labels(plan: LearningPlan, stage: Stage) -> int:
+    """Return the most labels of an exploration."""
+    temperatures = sum(len(run.temperature_factors) for run in stage.runs.values())
+    chosen = plan.frames_per_temperature * temperatures * plan.label.frames_per_start
+    phases = len(checked_phases(stage)) if plan.check_frames else 0
+    unbiased = plan.check_frames * (phases - 1 + plan.emphasis) if phases else 0
+    return chosen + math.ceil(unbiased)
+
+
+def _atom_steps(cell: Any, settings: ExplorationSettings, stage: Stage) -> float:
+    """Return the atom-steps of the explorations of a stage."""
+    total = 0.0
+    for run in stage.runs.values():
+        atoms = len(cell) * math.prod(repetitions(cell, run.minimum_atoms, run.aspect))
+        melting = 0 if run.phase == "solid" else settings.in_steps(settings.melt_ps)
+        total += atoms * (melting + len(run.temperature_factors) * settings.last_step)
+    return total

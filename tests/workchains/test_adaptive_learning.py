@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from ase.build import bulk
+from learning_loops import PLAN, finished_loop, loop_inputs, plan_with
+
+from aiida_dnpmelt.data.frames import FramesData
+from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.workchains.adaptive_learning import AdaptiveLearningWorkChain
+from aiida_dnpmelt.workchains.protocols import load_protocols
+
+CODES = AdaptiveLearningWorkChain.exit_codes
+
+
+@pytest.fixture
+def parts(dp_code, lmp_deepmd_code, lmp_code, potentials_folder) -> tuple[Any, ...]:
+    teacher = PotentialData.get_or_create(potentials_folder / "Cu_mishin1.eam.alloy")
+    return dp_code, lmp_deepmd_code, lmp_code, teacher
+
+
+@pytest.fixture
+def loop(parts) -> orm.WorkChainNode:
+    return finished_loop(*parts)
+
+
+def reports_of(chain: orm.WorkChainNode) -> str:
+    return "\n".join(log.message for log in orm.Log.collection.get_logs_for(chain))
+
+
+def called(chain: orm.WorkChainNode, label: str) -> list[orm.ProcessNode]:
+    return [node for node in chain.called if node.process_label == label]
+
+
+def test_loop_from_nothing_ends_at_its_bound_with_all_that_it_made(loop):
+    assert loop.exit_status == CODES.ERROR_NOT_CONVERGED.status, loop.exit_message
+    assert "2 of 2 iterations are done" in loop.exit_message
+    outputs = loop.outputs
+    assert set(outputs.potentials) == set(outputs.uncompressed) == {"seed_1", "seed_2"}
+    names = set(outputs.frames)
+    assert {"first_crystals", "first_melts"} < names
+    assert {name for name in names if name.startswith("iteration_01_candidates")} == {
+        "iteration_01_candidates_liquid",
+        "iteration_01_candidates_solid",
+    }
+    assert set(outputs.decisions) == {"iteration_01", "iteration_02"}
+    summary = outputs.summary.get_dict()
+    assert (summary["iterations"], summary["converged"]) == (2, False)
+    assert summary["labels"] == sum(len(node.frames) for node in outputs.frames.values())
+
+
+def test_each_decision_is_a_node_with_reasons_and_deviations(loop):
+    first = loop.outputs.decisions.iteration_01
+    assert first.creator.process_label == "decide_learning"
+    assert first["action"] == "again"
+    assert any("is above 0.000" in reason for reason in first["reasons"])
+    assert {run: len(parts) for run, parts in first["deviations"].items()} == {"liquid": 2, "solid": 1}
+    assert all(sum(part["histogram_counts"]) for parts in first["deviations"].values() for part in parts)
+
+
+def test_second_training_begins_warm_on_all_frames_but_those_it_is_compared_with_later(loop):
+    cold, warm = called(loop, "TrainingWorkChain")
+    assert "parent_models" not in cold.inputs
+    assert {name: node.uuid for name, node in warm.inputs.parent_models.items()} == {
+        name: node.uuid for name, node in cold.outputs.uncompressed.items()
+    }
+    assert (cold.inputs.steps.value, warm.inputs.steps.value) == (400, 100)
+    settings, begun = warm.inputs.settings.get_dict(), cold.outputs.settings.get_dict()
+    assert settings["model"] == begun["model"]
+    assert (settings["learning_rate"]["start_lr"], settings["loss"]["start_pref_e"]) == (1e-3, 1.0)
+    assert warm.inputs.settings.creator.process_label == "warm_training"
+    trained = set(warm.inputs.frames)
+    assert trained == {name for name in loop.outputs.frames if not name.startswith("iteration_02")}
+
+
+def test_unbiased_frames_tell_the_shift_of_the_melting_temperature(loop):
+    report = loop.outputs.comparisons.iteration_01.get_dict()
+    assert set(report["by_set"]) >= {"candidates_liquid", "candidates_solid", "check_solid"}
+    errors = report["by_set"]["check_solid"]["by_model"]
+    assert set(errors) == {"seed_1", "seed_2"}
+    assert all(values["rmse_force_ev_per_angstrom"] > 0 for values in errors.values())
+    decision = loop.outputs.decisions.iteration_01
+    if report["offset"] is None:
+        assert "the shift of T_m is not known" in "; ".join(decision["reasons"])
+    else:
+        assert set(decision["shift_k"]) == {"seed_1", "seed_2"}
+
+
+def test_every_label_leads_back_to_its_job_and_on_to_the_models(loop):
+    frames = loop.outputs.frames.first_melts
+    assert isinstance(frames, FramesData)
+    assert frames.creator.process_label == "LammpsLabelCalculation"
+    query = orm.QueryBuilder().append(orm.Node, filters={"uuid": frames.uuid}, tag="frames")
+    query.append(PotentialData, with_ancestors="frames", filters={"uuid": loop.outputs.potentials.seed_1.uuid})
+    assert query.count() > 0
+
+
+def test_finished_loop_goes_on_from_its_outputs_and_ends_when_it_is_good_enough(loop, parts):
+    generous = {"unit": "ev_per_angstrom", "lower": 0.0, "upper": 1000.0, "converged": 1000.0}
+    inputs = loop_inputs(
+        *parts,
+        plan=plan_with(thresholds=generous, target_shift_k=None, maximum_iterations=1),
+        frames=dict(loop.outputs.frames),
+        potentials=dict(loop.outputs.potentials),
+        uncompressed=dict(loop.outputs.uncompressed),
+        seed=2,
+    )
+    inputs["training"]["settings"] = loop.outputs.settings
+    chain = run_get_node(AdaptiveLearningWorkChain, **inputs).node
+    assert chain.is_finished_ok, chain.exit_message
+    assert not called(chain, "TrainingWorkChain")
+    assert not called(chain, "ReferenceLabelWorkChain")  # no first frames
+    assert chain.outputs.summary["converged"] is True
+    assert {node.uuid for node in chain.outputs.potentials.values()} == {
+        node.uuid for node in loop.outputs.potentials.values()
+    }
+    assert "stopping after 1 iterations: every deviation is below 1000.000" in reports_of(chain)
+
+
+def test_failed_labels_end_it_with_the_reason(parts, localhost):
+    false = orm.InstalledCode(computer=localhost, filepath_executable="/bin/false", label="no-lmp").store()
+    inputs = loop_inputs(*parts)
+    inputs["labelling"]["code"] = false
+    chain = run_get_node(AdaptiveLearningWorkChain, **inputs).node
+    assert chain.exit_status == CODES.ERROR_NO_FIRST_FRAMES.status
+    assert "crystals: " in chain.exit_message
+
+
+def test_failed_training_keeps_the_labels(parts, localhost):
+    false = orm.InstalledCode(computer=localhost, filepath_executable="/bin/false", label="no-dp").store()
+    inputs = loop_inputs(*parts)
+    inputs["training"]["training"]["calc"]["code"] = false
+    chain = run_get_node(AdaptiveLearningWorkChain, **inputs).node
+    assert chain.exit_status == CODES.ERROR_TRAINING_FAILED.status
+    assert set(chain.outputs.frames) == {"first_crystals", "first_melts"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"temperature": -3.0}, r"temperature: -3 K is outside the allowed range"),
+        ({"seed": 0}, r"seed: 0 is outside the allowed range 1 to 899999999"),
+        ({"warm": {"steps": 0}}, r"warm.steps: Input should be greater than or equal to 1"),
+        ({"plan": plan_with(check_frames=0)}, r"plan.*check_frames = 0: target_shift_k needs at least 2"),
+        ({"plan": plan_with(first_frames={})}, r"frames, potentials, plan.first_frames: one of them is needed"),
+        ({"labeller": "dnpmelt.nobody"}, r"labeller: 'dnpmelt.nobody' is no work chain that can be loaded"),
+        ({"labeller": "dnpmelt.tpc"}, r"labeller: 'dnpmelt.tpc' is no labeller, it lacks frames, settings, seed"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_submitted(parts, change, message):
+    before = orm.QueryBuilder().append(orm.ProcessNode).count()
+    with pytest.raises(ValueError, match=message):
+        run_get_node(AdaptiveLearningWorkChain, **loop_inputs(*parts, **change))
+    assert orm.QueryBuilder().append(orm.ProcessNode).count() == before
+
+
+def test_teacher_that_lacks_the_element_is_told_by_the_labeller(parts):
+    aluminium = orm.StructureData(ase=bulk("Al", cubic=True))
+    with pytest.raises(ValueError, match=r"labelling: potential: it has no Al, it knows Cu"):
+        run_get_node(AdaptiveLearningWorkChain, **loop_inputs(*parts, structure=aluminium))
+
+
+def test_models_of_unknown_seeds_or_without_their_settings_are_refused(parts, loop):
+    potentials = dict(loop.outputs.potentials)
+    with pytest.raises(ValueError, match=r"potentials.seed_9: there is no such seed in training.seeds"):
+        run_get_node(
+            AdaptiveLearningWorkChain, **loop_inputs(*parts, potentials={"seed_9": potentials["seed_1"], **potentials})
+        )
+    with pytest.raises(ValueError, match=r"potentials: 1 given, a committee has at least 2"):
+        run_get_node(AdaptiveLearningWorkChain, **loop_inputs(*parts, potentials={"seed_1": potentials["seed_1"]}))
+    with pytest.raises(ValueError, match=r"training.settings: models to begin with need the settings"):
+        run_get_node(AdaptiveLearningWorkChain, **loop_inputs(*parts, uncompressed=potentials))
+
+
+@pytest.mark.parametrize("protocol", list(load_protocols("adaptive_learning")["protocols"]))
+def test_builder_has_the_settings_of_the_protocol(parts, protocol):
+    dp, lmp_deepmd, lmp, teacher = parts
+    structure = orm.StructureData(ase=bulk("Cu", "fcc", a=3.615))
+    builder = AdaptiveLearningWorkChain.get_builder_from_protocol(
+        dp,
+        lmp_deepmd,
+        structure,
+        {"code": lmp, "potential": teacher},
+        protocol,
+        {"plan": {"maximum_iterations": 3}, "seed": 9, "training": {"seeds": [4, 5], "quorum": 2}},
+    )
+    assert (builder.protocol.value, builder.seed.value, builder.plan["maximum_iterations"]) == (protocol, 9, 3)
+    assert builder.training.seeds.get_list() == [4, 5]
+    assert builder.training.protocol.value == protocol
+    assert AdaptiveLearningWorkChain.spec().inputs.validate(builder._inputs(prune=True)) is None
+    with pytest.raises(ValueError, match="overrides: plans unknown"):
+        AdaptiveLearningWorkChain.get_builder_from_protocol(dp, lmp_deepmd, structure, {}, protocol, {"plans": PLAN})
