@@ -115,6 +115,14 @@ def namespace(node: orm.ProcessNode | None, name: str) -> dict[str, Any]:
     return {label.removeprefix(begin): found[label] for label in sorted(found) if label.startswith(begin)}
 
 
+def given(node: orm.ProcessNode | None, label: str) -> Any:
+    """Return an input by the label of its link, None if there is none."""
+    if node is None:
+        return None
+    link = node.base.links.get_incoming(link_type=LinkType.INPUT_WORK, link_label_filter=label).first()
+    return None if link is None else link.node
+
+
 def state(node: orm.ProcessNode) -> str:
     """Return in words how a process ended, or that it has not."""
     if not node.is_terminated:
