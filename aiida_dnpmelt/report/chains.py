@@ -93,14 +93,14 @@ def called(node: orm.ProcessNode) -> dict[str, Any]:
     return {str(link.link_label): link.node for link in sorted(links, key=lambda link: link.node.pk)}
 
 
-def jobs(node: orm.ProcessNode, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], orm.ProcessNode]]:
+def descendants(node: orm.ProcessNode, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], orm.ProcessNode]]:
     """Yield all processes below a work chain, with the labels of the calls that lead to them."""
     links = node.base.links.get_outgoing(link_type=_CALLS).all()
     for link in sorted(links, key=lambda link: link.node.pk):
         here = (*path, str(link.link_label))
         yield here, link.node
         if isinstance(link.node, orm.WorkChainNode):
-            yield from jobs(link.node, here)
+            yield from descendants(link.node, here)
 
 
 def output(node: orm.ProcessNode | None, name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 
-from aiida_dnpmelt.report.chains import TEACHER, Chain, jobs, output
+from aiida_dnpmelt.report.chains import TEACHER, Chain, descendants, output
 from aiida_dnpmelt.report.learned import labels
 
 FIRST, TRAINING, EXPLORATION = "first frames", "training", "exploration"
@@ -79,7 +79,7 @@ def costs(chain: Chain) -> Costs:
     """Return what a work chain has cost so far."""
     found = {stage: Cost(stage) for stage in STAGES}
     versions: dict[str, Counter[str]] = {}
-    for path, node in jobs(chain.node):
+    for path, node in descendants(chain.node):
         stage = found[stage_of(path)]
         if isinstance(node, orm.CalcJobNode):
             stage.add_job(node)
