@@ -50,6 +50,8 @@ KINDS = (
     Kind("4 runs x 60 ps, tau 12 ps", replace(COPPER, relaxation_ps=12.0), (4,), 60),
     Kind("1 run x 100 ps", COPPER, (1,), 100),
     Kind("2 runs x 100 ps", COPPER, (2,), 100),
+    Kind("6 runs x 37 ps", COPPER, (6,), 37),
+    Kind("6 runs x 37 ps, omega 8 K", replace(COPPER, between_k=8.0), (6,), 37),
     Kind("10 runs x 120 ps", COPPER, (10,), 120),
     Kind("10 runs x 120 ps, omega 8 K", replace(COPPER, between_k=8.0), (10,), 120),
     Kind("4 runs until u = 5 K", COPPER, (4,), LONGEST_PS, 5.0),

@@ -23,8 +23,8 @@ BROKER = "core.zeromq"
 SQLITE = "core.sqlite_dos"
 POSTGRES = "core.psql_dos"
 EMAIL = "aiida@localhost"
-POLL_INTERVAL = 1
-"""Seconds between two looks of a process at its children; AiiDA's default is 60."""
+POLL_INTERVAL = 10
+"""Seconds between two looks of a process at its children, in case their message is lost; AiiDA's default is 60."""
 
 
 class ProfileError(ValueError):

@@ -99,7 +99,7 @@ def test_setup_makes_a_profile_that_needs_no_service(user):
     profile = user.configuration["profiles"]["dnpmelt"]
     assert profile["storage"]["backend"] == "core.sqlite_dos"
     assert profile["process_control"]["backend"] == "core.zeromq"
-    assert profile["options"] == {"runner.poll.interval": 1}
+    assert profile["options"] == {"runner.poll.interval": 10}
     assert user.configuration["default_profile"] == "dnpmelt"
 
 
