@@ -19,6 +19,7 @@ COMMANDS = {
     "doctor": ("setup:doctor", "Check all that a run needs, with a remedy for what fails."),
     "potential": ("potential:potential", "Store and show potentials."),
     "launch": ("launch:launch", "Launch a work chain."),
+    "report": ("report:report", "Write the page of a work chain."),
     "tm": ("tm:tm", "Query melting temperatures."),
     "status": ("status:status", "Show the progress of work chains."),
 }

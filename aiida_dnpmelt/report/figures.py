@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from aiida_dnpmelt.physics.error_budget import Measured
 from aiida_dnpmelt.physics.order import SOLID_THRESHOLD
 from aiida_dnpmelt.physics.run import CoexistenceRun
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Colours that differ for all kinds of colour vision (M. Okabe and K. Ito)."""
 
 SHORTEST_PS = 3.0
 """Length below which a run has too few bins of 1 ps to draw."""
@@ -14,6 +20,63 @@ SHORTEST_PS = 3.0
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """A line of the figure of temperatures: a name, a temperature, and how it is drawn (``model`` or ``mean``)."""
+
+    name: str
+    measured: Measured
+    kind: str = "model"
+
+
+@contextmanager
+def page_style() -> Iterator[None]:
+    """Have figures made in a style of their own, whatever the user's is, and the same bytes each time."""
+    from cycler import cycler
+    from matplotlib.style import context
+
+    style: dict[str, Any] = {
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],
+        "font.size": 9,
+        "axes.titlesize": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.prop_cycle": cycler(color=COLOURS),
+        "legend.frameon": False,
+        "lines.markersize": 4,
+        "svg.hashsalt": "aiida-dnpmelt",
+        "text.parse_math": False,
+        "text.usetex": False,
+    }
+    with context(["default", style]):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def temperatures_figure(temperatures: Sequence[Temperature]) -> Figure:
+    """Return temperatures with their 95 % intervals, a line each, from top to bottom."""
+    figure = new_figure(9, 0.8 + 0.3 * len(temperatures))
+    axes = figure.subplots()
+    for place, each in enumerate(temperatures):
+        low, high = each.measured.interval_k
+        colour, width = ("0.45", 1.2) if each.kind == "model" else (COLOURS[0], 2.4)
+        axes.plot([low, high], [place, place], color=colour, linewidth=width)
+        axes.plot([each.measured.value_k], [place], "o", color=colour, markersize=5)
+    axes.set_yticks(range(len(temperatures)), [each.name for each in temperatures])
+    axes.invert_yaxis()
+    axes.grid(axis="x", color="0.9")
+    axes.set(xlabel="T_m in K, with 95 % intervals")
+    axes.margins(y=0.1)
+    return figure
 
 
 def coexistence_figure(
@@ -24,9 +87,7 @@ def coexistence_figure(
     :param temperature_k: T_m in K, drawn as a line.
     :param interval_k: its 95 % interval in K, drawn as a band.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 6), layout="constrained")
+    figure = new_figure(9, 4.8)
     axes = figure.subplot_mosaic([["temperature", "temperature"], ["fraction", "profile"]])
     _draw_temperature(axes["temperature"], runs, temperature_k, interval_k)
     for label, run in runs.items():

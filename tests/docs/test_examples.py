@@ -16,7 +16,16 @@ from aiida_dnpmelt.cli import main
 
 from .conftest import DOCS, PAGES
 
-SHORT = ("potential import Cu", "potential list", "potential show", "tm list", "tm show", "--dry-run", "--help")
+SHORT = (
+    "potential import Cu",
+    "potential list",
+    "potential show",
+    "tm list",
+    "tm show",
+    "report PK",
+    "--dry-run",
+    "--help",
+)
 """Commands that are run; the others change the machine or take long, so that only their words are checked."""
 
 
