@@ -1,5 +1,5 @@
 # Everything a user or CI does, on a machine that has Python and pip.
-#   make demo                    install, set up a profile, compute the melting temperature of copper
+#   make demo                    install, set up a profile, learn copper from a teacher, compute its melting temperature
 #   make demo STORAGE=postgres   the same on a PostgreSQL of its own
 #   make test                    the whole test suite, on SQLite and on PostgreSQL
 .DELETE_ON_ERROR:
@@ -25,7 +25,8 @@ install: $(VENV)/.extras-engines,report,tests$(WITH_POSTGRES)
 demo: install
 	$(BIN)/aiida-dnpmelt setup --profile $(PROFILE) $(SETUP_OPTIONS)
 	$(BIN)/aiida-dnpmelt services up --profile $(PROFILE)
-	$(BIN)/aiida-dnpmelt launch tpc --profile $(PROFILE) --element Cu --pressure 0 --watch --potential-file \
+	$(BIN)/aiida-dnpmelt launch melt --profile $(PROFILE) --element Cu --protocol fast --watch --report melt.html \
+	  --reference-file \
 	  "$$($(BIN)/python -c 'from aiida_dnpmelt.setup.engines import lammps_potentials as f; print(f())')/Cu_mishin1.eam.alloy"
 
 test: $(VENV)/.extras-engines,report,tests,postgres

@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
-    from aiida.orm import InstalledCode, StructureData
+    from aiida.orm import InstalledCode, StructureData, WorkChainNode
     from ase import Atoms
 
     from aiida_dnpmelt.data.potential import PotentialData
@@ -109,8 +109,8 @@ def check(builder: ProcessBuilder) -> None:
         raise click.ClickException(f"{problem.message}")
 
 
-def submit_and_tell(builder: ProcessBuilder, watch: bool) -> None:
-    """Submit a work chain, say where to look, and watch it if that is wanted."""
+def submit_and_tell(builder: ProcessBuilder, watch: bool) -> WorkChainNode:
+    """Submit a work chain, say where to look, watch it if that is wanted, and return it."""
     from aiida.engine import submit
 
     from aiida_dnpmelt.cli.watch import watch_to_end
@@ -120,6 +120,7 @@ def submit_and_tell(builder: ProcessBuilder, watch: bool) -> None:
     click.echo(f"work chain {node.pk} is submitted: aiida-dnpmelt status {node.pk}")
     if watch:
         watch_to_end(node)
+    return node
 
 
 def _check_daemon() -> None:

@@ -13,6 +13,7 @@ from aiida_dnpmelt.cli.options import profile_option
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
+    from aiida.orm import WorkChainNode
 
 _OPTIONS = (
     click.option("--element", help="Chemical symbol; its lattice and guess come from the table of the elements."),
@@ -61,15 +62,24 @@ def learn(**values: Any) -> None:
 @click.option("--protocol", type=click.Choice(["balanced", "fast"]), default="balanced", show_default=True)
 @click.option("--teacher/--no-teacher", default=True, show_default=True, help="Compute the T_m of the reference, too.")
 @click.option("--target", type=float, help="Standard uncertainty of the T_m of a model to reach, in K.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="With --watch: page of the result.")
 @_common
-def melt(teacher: bool, **values: Any) -> None:
+def melt(teacher: bool, report: Path | None, **values: Any) -> None:
     """Learn models from a reference potential, and compute their melting temperature and how far it is from its own."""
     from aiida_dnpmelt.workchains.melting import MeltingWorkChain
 
-    _launch(values, MeltingWorkChain, {"teacher": teacher})
+    if report is not None and not values["watch"]:
+        raise click.UsageError("--report: the page is written at the end, which needs --watch")
+    node = _launch(values, MeltingWorkChain, {"teacher": teacher})
+    if report is not None and node is not None and node.is_terminated:
+        from aiida_dnpmelt.report.page import write_html
+
+        report.write_text(write_html(node), encoding="utf-8")
+        click.echo(f"{report} written: open it in a browser")
 
 
-def _launch(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> None:
+def _launch(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> WorkChainNode | None:
+    """Submit a work chain and return it, or say what it would run."""
     try:
         builder = _builder(values, chain, more)
     except (ValueError, KeyError) as exception:
@@ -77,8 +87,8 @@ def _launch(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> None:
     check(builder)
     if values["dry_run"]:
         click.echo(_forecast(builder))
-        return
-    submit_and_tell(builder, values["watch"])
+        return None
+    return submit_and_tell(builder, values["watch"])
 
 
 def _builder(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> ProcessBuilder:

@@ -79,6 +79,9 @@ def watch_to_end(node: WorkChainNode) -> None:
     if "melting_point" in node.outputs:
         click.echo(node.tools.summary())
         click.echo(f"work chain {node.pk}: aiida-dnpmelt tm show {node.pk}, verdi process status {node.pk}")
+    elif "melting" in node.outputs:
+        click.echo(node.tools.summary())
+        click.echo(f"work chain {node.pk}: aiida-dnpmelt report {node.pk}, verdi process status {node.pk}")
     elif node.description:
         click.echo(node.description)
     if not node.is_finished_ok:

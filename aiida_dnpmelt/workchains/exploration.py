@@ -42,7 +42,8 @@ def labeller_of(name: str) -> type[Process]:
     except Exception as exception:  # whatever an entry point of somebody else's raises when it is loaded
         raise ValueError(f"labeller: '{name}' is no work chain that can be loaded: {exception}") from exception
     spec = labeller.spec()
-    missing = sorted(_LABELLER_PORTS - set(spec.inputs)) + sorted({"frames"} - set(spec.outputs))
+    missing = [f"input {port}" for port in sorted(_LABELLER_PORTS - set(spec.inputs))]
+    missing += [f"output {port}" for port in sorted({"frames"} - set(spec.outputs))]
     if missing:
         raise ValueError(f"labeller: '{name}' is no labeller, it lacks {', '.join(missing)}")
     return labeller

@@ -77,3 +77,9 @@ def test_without_a_daemon_the_remedy_is_told(launch):
     result = launch("learn", "--protocol", "fast")
     assert result.exit_code == 1
     assert "aiida-dnpmelt services up" in result.output
+
+
+def test_page_is_written_at_the_end_so_that_it_needs_the_watch(launch, tmp_path):
+    result = launch("melt", "--report", str(tmp_path / "melt.html"))
+    assert result.exit_code == 2
+    assert "--report: the page is written at the end, which needs --watch" in result.output

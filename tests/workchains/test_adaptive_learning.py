@@ -147,7 +147,7 @@ def test_failed_training_keeps_the_labels(parts, localhost):
         ({"plan": plan_with(check_frames=0)}, r"plan.*check_frames = 0: target_shift_k needs at least 2"),
         ({"plan": plan_with(first_frames={})}, r"frames, potentials, plan.first_frames: one of them is needed"),
         ({"labeller": "dnpmelt.nobody"}, r"labeller: 'dnpmelt.nobody' is no work chain that can be loaded"),
-        ({"labeller": "dnpmelt.tpc"}, r"labeller: 'dnpmelt.tpc' is no labeller, it lacks frames, settings, seed"),
+        ({"labeller": "dnpmelt.tpc"}, r"labeller: 'dnpmelt.tpc' is no labeller, it lacks input frames, input seed, "),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_submitted(parts, change, message):
