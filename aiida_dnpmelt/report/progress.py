@@ -40,6 +40,8 @@ class RunProgress:
     remaining_s: float | None = None
 
 
+_HOUSEKEEPING = "|on_terminated]"  # what the restart work chains of AiiDA say of remote folders
+
 REPORTING = ("aiida.workflows:dnpmelt.melting", "aiida.workflows:dnpmelt.adaptive_learning")
 """Types of the work chains whose progress is what they report."""
 
@@ -84,6 +86,7 @@ def reports_after(node: orm.WorkChainNode, last: int) -> list[tuple[int, str]]:
     return [
         (number, f"{time.astimezone():%H:%M:%S} {_name(chains[pk])}: {_text(message)}")
         for number, time, pk, message in sorted(query.iterall(), key=lambda row: row[0])
+        if _HOUSEKEEPING not in message
     ]
 
 

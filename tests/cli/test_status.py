@@ -110,6 +110,7 @@ def learning_chain(aiida_profile):
     child.base.links.add_incoming(chain, link_type=LinkType.CALL_WORK, link_label="training_01")
     child.store()
     chain.logger.report("[1|AdaptiveLearningWorkChain|train]: iteration 1: training anew on 204 frames")
+    child.logger.report("[2|TrainingWorkChain|on_terminated]: remote folders will not be cleaned")
     child.logger.report("[2|TrainingWorkChain|results]: 3 models")
     yield chain
     chain.set_process_state(ProcessState.KILLED)
@@ -120,6 +121,7 @@ def test_status_of_a_learning_chain_is_what_it_and_its_parts_report(status, lear
         assert f"loop <{learning_chain.pk}>" in output
         assert "loop: iteration 1: training anew on 204 frames" in output
         assert "training_01: 3 models" in output
+        assert "remote folders" not in output
 
 
 def test_reports_are_told_once(learning_chain):
