@@ -47,18 +47,18 @@ def validate_committee(potentials: Mapping[str, PotentialData], _: Any) -> str |
     return None
 
 
-def validate_temperatures(node: orm.List, _: Any) -> str | None:
+def validate_temperatures(node: orm.List | None, _: Any) -> str | None:
     """Check that there are temperatures, different ones in the range of matter."""
-    values = node.get_list()
+    values = node.get_list() if node is not None else [300.0]
     numbers = all(isinstance(value, int | float) and 0 < value <= 20_000 for value in values)
     if not numbers or not 1 <= len(values) <= MAX_TEMPERATURES or len(set(values)) < len(values):
         return f"temperatures: {values} must be different numbers in 0 < T <= 20000 K, at least one"
     return None
 
 
-def validate_phase(node: orm.Str, _: Any) -> str | None:
+def validate_phase(node: orm.Str | None, _: Any) -> str | None:
     """Check that a phase is known."""
-    if node.value not in PHASES:
+    if node is not None and node.value not in PHASES:
         return f"phase: '{node.value}' is not one of {', '.join(PHASES)}"
     return None
 

@@ -73,7 +73,10 @@ def melting_result(
     """
     models = {name.removeprefix(_POINT): points[name].get_dict() for name in sorted(points)}
     shifts = {} if comparison is None else _shifts(comparison.get_dict())
-    budget = error_budget([_measured(point) for point in models.values()], mean_shift(shifts, list(models)))
+    second_order = None if comparison is None else _second_order(comparison.get_dict(), list(models))
+    budget = error_budget(
+        [_measured(point) for point in models.values()], mean_shift(shifts, list(models)), second_order or 0.0
+    )
     first = next(iter(models.values()))
     reasons = _reasons(models, learning.get_dict(), comparison)
     return orm.Dict(
@@ -84,6 +87,7 @@ def melting_result(
             "verdict": "valid" if not reasons else "unfinished",
             "reasons": reasons,
             **_numbers(budget),
+            "second_order_k": second_order,
             "models": {
                 name: {
                     "melting_temperature_k": point["melting_temperature_k"],
@@ -119,6 +123,15 @@ def _shifts(comparison: Mapping[str, Any]) -> dict[str, Measured]:
         name: Measured(values["predicted_shift_k"], values["predicted_shift_uncertainty_k"])
         for name, values in comparison["offset"]["by_model"].items()
     }
+
+
+def _second_order(comparison: Mapping[str, Any], used: list[str]) -> float | None:
+    """Return the mean of the second-order terms of the shifts of some models, None if they are not known."""
+    if comparison["offset"] is None:
+        return None
+    by_model = comparison["offset"]["by_model"]
+    values = [by_model[name]["second_order_k"] for name in used if name in by_model]
+    return float(sum(values) / len(values)) if values else None
 
 
 def _numbers(budget: Budget) -> dict[str, Any]:

@@ -45,11 +45,13 @@ class Budget:
     corrected: Measured | None
 
 
-def error_budget(points: Sequence[Measured], shift: Measured | None) -> Budget:
+def error_budget(points: Sequence[Measured], shift: Measured | None, second_order_k: float = 0.0) -> Budget:
     """Return the parts of the uncertainty of a mean over models.
 
     :param points: T_m of each model with its statistical uncertainty.
-    :param shift: predicted shift of their mean against the teacher, see `aiida_dnpmelt.physics.energy_offset`.
+    :param shift: predicted shift of their mean against the teacher to first order, see
+        `aiida_dnpmelt.physics.energy_offset`.
+    :param second_order_k: the next term of that shift, in K: what the first order may be wrong by, and counts so.
     :raises ValueError: without a point.
     """
     if not points:
@@ -61,8 +63,9 @@ def error_budget(points: Sequence[Measured], shift: Measured | None) -> Budget:
     if shift is None:
         total = math.hypot(statistical, (spread or 0.0) / math.sqrt(len(points)))
         return Budget(raw, spread, total, None, None)
-    potential = math.hypot(shift.value_k, shift.uncertainty_k)
-    corrected = Measured(raw.value_k - shift.value_k, math.hypot(statistical, shift.uncertainty_k))
+    unknown = math.hypot(shift.uncertainty_k, second_order_k)
+    potential = math.hypot(shift.value_k, unknown)
+    corrected = Measured(raw.value_k - shift.value_k, math.hypot(statistical, unknown))
     return Budget(raw, spread, math.hypot(statistical, potential), shift, corrected)
 
 

@@ -57,7 +57,8 @@ def melting_text(result: Mapping[str, Any]) -> str:
         *(f"  - {reason}" for reason in result["reasons"]),
         f"statistical {words.decimals(result['statistical_uncertainty_k'], 1)} K, spread between models "
         f"{words.decimals(result['spread_of_models_k'], 1)} K, predicted shift "
-        f"{words.signed(result['predicted_shift_k'], result['predicted_shift_uncertainty_k'])} K",
+        f"{words.signed(result['predicted_shift_k'], result['predicted_shift_uncertainty_k'])} K, second order "
+        f"{words.signed(result['second_order_k'])} K",
     ]
     if result["corrected_melting_temperature_k"] is not None:
         lines.append(

@@ -184,6 +184,11 @@ def _parts(values: Mapping[str, Any]) -> Table:
             shift,
             "mean predicted shift against the teacher; part of the total uncertainty, not subtracted from T_m",
         ),
+        (
+            "second order",
+            words.signed(values["second_order_k"]),
+            "next term of that shift, by which it may be wrong; part of both uncertainties",
+        ),
         ("total", words.decimals(values["standard_uncertainty_k"], 1), "standard uncertainty of T_m"),
     ]
     return Table(

@@ -29,10 +29,11 @@ def point(value: float | None, uncertainty: float = 6.0, verdict: str = "valid")
     )
 
 
-def comparison(**shifts: float) -> orm.Dict:
+def comparison(second_order: float = 0.0, **shifts: float) -> orm.Dict:
     """Return what the result reads of a comparison: the predicted shift of each model, known to 4 K."""
     by_model = {
-        name: {"predicted_shift_k": shift, "predicted_shift_uncertainty_k": 4.0} for name, shift in shifts.items()
+        name: {"predicted_shift_k": shift, "predicted_shift_uncertainty_k": 4.0, "second_order_k": second_order}
+        for name, shift in shifts.items()
     }
     return orm.Dict({"offset": {"by_model": by_model}, "offset_reason": None})
 
@@ -74,6 +75,13 @@ def test_parts_stand_apart_and_the_correction_beside_the_number(aiida_profile):
     assert found["models"]["seed_1"]["predicted_shift_k"] == -30.0
     assert (found["coexistence_atom_steps"], found["coexistence_core_hours"]) == (2000, 1.0)
     assert found["teacher_melting_temperature_k"] is None
+
+
+def test_second_order_is_told_and_widens_both(aiida_profile):
+    found = result(comparison=comparison(-10.0, seed_1=-30.0, seed_2=-10.0))
+    assert (found["second_order_k"], found["corrected_melting_temperature_k"]) == (-10.0, 1328.0)
+    assert found["corrected_uncertainty_k"] == pytest.approx(141**0.5)
+    assert found["standard_uncertainty_k"] == pytest.approx((25 + 400 + 16 + 100) ** 0.5)
 
 
 @pytest.mark.parametrize(("own", "agrees", "corrected"), [(1331.0, True, True), (1290.0, True, False)])

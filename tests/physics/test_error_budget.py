@@ -20,6 +20,13 @@ def test_parts_of_the_uncertainty_stand_apart():
     assert budget.corrected.uncertainty_k == pytest.approx(math.hypot(10 / 3, 5.0))
 
 
+def test_second_order_of_the_shift_widens_and_does_not_shift():
+    plain, wide = (error_budget(POINTS, Measured(-12.0, 5.0), second) for second in (0.0, -12.0))
+    assert wide.corrected.value_k == plain.corrected.value_k
+    assert wide.corrected.uncertainty_k == pytest.approx(math.hypot(plain.corrected.uncertainty_k, 12.0))
+    assert wide.total_uncertainty_k == pytest.approx(math.hypot(plain.total_uncertainty_k, 12.0))
+
+
 def test_without_a_shift_the_spread_of_the_models_stands_for_the_potential():
     budget = error_budget(POINTS, None)
     assert (budget.shift, budget.corrected) == (None, None)

@@ -24,6 +24,7 @@ RESULT: dict[str, Any] = {
     "spread_of_models_k": 3.0,
     "predicted_shift_k": 5.2,
     "predicted_shift_uncertainty_k": 2.0,
+    "second_order_k": 1.0,
     "corrected_melting_temperature_k": 1335.0,
     "corrected_uncertainty_k": 4.8,
     "teacher_melting_temperature_k": 1330.0,
@@ -41,7 +42,7 @@ RESULT: dict[str, Any] = {
 ALONE = {
     key: None
     for key in RESULT
-    if key.startswith(("corrected", "teacher", "difference", "agrees", "predicted", "spread"))
+    if key.startswith(("corrected", "teacher", "difference", "agrees", "predicted", "second", "spread"))
 }
 
 
@@ -51,7 +52,7 @@ def test_result_as_text():
         "T_m = 1340(7) K   95 % interval 1326 to 1354 K",
         "verdict: valid",
         "  - none at all",
-        "statistical 4.4 K, spread between models 3.0 K, predicted shift +5(2) K",
+        "statistical 4.4 K, spread between models 3.0 K, predicted shift +5(2) K, second order +1 K",
         "corrected to the teacher: 1335(5) K",
         "the teacher's own: 1330(3) K (valid); T_m differs by +10(8) K: it agrees within 95 %; corrected T_m differs "
         "by +5(6) K: it agrees within 95 %",
@@ -61,7 +62,7 @@ def test_result_as_text():
 
 def test_result_without_a_teacher_as_text():
     lines = melting_text({**RESULT, **ALONE}).splitlines()
-    assert lines[3] == "statistical 4.4 K, spread between models – K, predicted shift – K"
+    assert lines[3] == "statistical 4.4 K, spread between models – K, predicted shift – K, second order – K"
     assert lines[4] == "300 labels in 3 iterations"
 
 

@@ -9,6 +9,7 @@ from report.browser import WIDTH, is_blank, look_at
 from report.stored_melting import HOSTILE, MODELS, chain_node, coexist, end, melting_chain, potential
 
 from aiida_dnpmelt.provenance.query import notation
+from aiida_dnpmelt.report import words
 from aiida_dnpmelt.report.page import write_html
 
 pytest.importorskip("matplotlib", reason="a page needs the extra [report]")
@@ -118,6 +119,7 @@ def test_headline_is_the_result_with_its_parts(chain, page):
     assert parts["spread between models"] == f"{result['spread_of_models_k']:.1f}"
     assert parts["total"] == f"{result['standard_uncertainty_k']:.1f}"
     shift = notation(result["predicted_shift_k"], result["predicted_shift_uncertainty_k"])
+    assert parts["second order"] == words.signed(result["second_order_k"])
     assert parts["potential"].lstrip("+−") == shift.lstrip("-")
 
 
