@@ -100,3 +100,14 @@ def cluster(reader, aiida_profile):
             [str(verdi), "-p", aiida_profile.name, *words], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("script", sorted((DOCS.parent / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_launch_scripts_make_inputs_that_are_taken(script, reader):
+    """All of a script is run but its last lines, which take minutes."""
+    source, begin, _ = script.read_text().partition("\nresults, node = run_get_node(builder)")
+    assert begin
+    namespace: dict[str, object] = {}
+    exec(compile(source, str(script), "exec"), namespace)
+    builder = namespace["builder"]
+    assert builder.process_class.spec().inputs.validate(builder._inputs(prune=True)) is None
