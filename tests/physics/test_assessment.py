@@ -12,13 +12,7 @@ from aiida_dnpmelt.physics.plan import Bracket, Plan, first_guesses
 from aiida_dnpmelt.physics.run import CoexistenceRun
 from aiida_dnpmelt.workchains.protocols import load_protocol
 
-BALANCED = {
-    **load_protocol("tpc", "balanced")["plan"],
-    "first_time_ps": 15.0,
-    "runs": 4,
-    "minimum_runs": 3,
-    "production_time_ps": 30.0,
-}
+BALANCED = {**load_protocol("tpc", "balanced")["plan"], "runs": 4, "minimum_runs": 3, "production_time_ps": 30.0}
 ATOM_STEPS_PER_PS = N_ATOMS / 0.003
 
 
