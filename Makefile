@@ -1,9 +1,9 @@
 # Everything a user or CI does, on a machine that has Python and pip.
 #   make demo                    install, set up a profile, learn copper from a teacher, compute its melting temperature
 #   make demo STORAGE=postgres   the same on a PostgreSQL of its own
-#   make test                    the whole test suite, on SQLite and on PostgreSQL
+#   make test                    the whole test suite, on SQLite and on PostgreSQL side by side
 .DELETE_ON_ERROR:
-.PHONY: install demo test lint docs clean
+.PHONY: install demo test test-sqlite test-postgres lint docs clean
 
 PYTHON ?= python3
 STORAGE ?= sqlite
@@ -30,7 +30,12 @@ demo: install
 	  "$$($(BIN)/python -c 'from aiida_dnpmelt.setup.engines import lammps_potentials as f; print(f())')/Cu_mishin1.eam.alloy"
 
 test: $(VENV)/.extras-engines,report,tests,postgres
+	$(MAKE) --jobs=2 test-sqlite test-postgres
+
+test-sqlite:
 	$(BIN)/python -m pytest -q $(PYTEST)
+
+test-postgres:
 	$(BIN)/python -m pytest -q --storage postgres $(PYTEST)
 
 lint: $(VENV)/.extras-dev
