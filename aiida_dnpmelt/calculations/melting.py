@@ -199,6 +199,8 @@ def _reasons(
         reasons.append(f"the learning did not converge: {'; '.join(learning['reasons'])}")
     if comparison is None:
         reasons.append("no shift of T_m against the teacher: its frames could not be labelled or compared")
-    elif comparison["offset"] is None:
+        return reasons
+    reasons += [f"{name}: it has no T_m" for name in comparison["models"] if name not in models]
+    if comparison["offset"] is None:
         reasons.append(f"no shift of T_m against the teacher: {comparison['offset_reason']}")
     return reasons

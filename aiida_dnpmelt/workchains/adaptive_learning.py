@@ -9,6 +9,7 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, if_, while_
 
+from aiida_dnpmelt.calculations.deepmd_settings import descriptors
 from aiida_dnpmelt.calculations.initial_frames import initial_frames
 from aiida_dnpmelt.calculations.lammps_exploration import LammpsExplorationCalculation
 from aiida_dnpmelt.calculations.learning import (
@@ -23,7 +24,7 @@ from aiida_dnpmelt.calculations.learning_plan import LearningPlan, WarmStart
 from aiida_dnpmelt.calculations.melting_point import tabulated_melting_temperature
 from aiida_dnpmelt.calculations.structures import coexistence_cell
 from aiida_dnpmelt.calculations.training import frames_arguments
-from aiida_dnpmelt.calculations.validators import fits, positive, validate_pressure, validate_seed
+from aiida_dnpmelt.calculations.validators import fits, validate_seed
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
@@ -37,6 +38,7 @@ from aiida_dnpmelt.workchains.exploration import (
 )
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
 from aiida_dnpmelt.workchains.steps import submit_once, why
+from aiida_dnpmelt.workchains.tpc import TPCWorkChain
 from aiida_dnpmelt.workchains.training import TrainingWorkChain
 
 _SECTIONS = ("plan", "training", "warm", "seed")
@@ -55,23 +57,7 @@ class AdaptiveLearningWorkChain(WorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Declare inputs, outline, outputs and exit codes."""
         super().define(spec)
-        spec.input("structure", valid_type=orm.StructureData, help="Crystal that melts, any cell of it.")
-        spec.input(
-            "temperature",
-            valid_type=orm.Float,
-            serializer=orm.to_aiida_type,
-            validator=positive("temperature", "K", 20_000),
-            required=False,
-            help="Guess of T_m in K; without it, the experimental T_m of the element.",
-        )
-        spec.input(
-            "pressure",
-            valid_type=orm.Float,
-            serializer=orm.to_aiida_type,
-            validator=validate_pressure,
-            default=lambda: orm.Float(0.0),
-            help="Pressure in GPa.",
-        )
+        spec.expose_inputs(TPCWorkChain, include=("structure", "temperature", "pressure", "protocol"))
         spec.input(
             "plan",
             valid_type=orm.Dict,
@@ -106,7 +92,7 @@ class AdaptiveLearningWorkChain(WorkChain):
             dynamic=True,
             valid_type=PotentialData,
             required=False,
-            help="Models to explore with first, as `seed_1`, ... for each seed of the training.",
+            help="Models to explore with before any training, as `seed_1`, ... for each seed of the training.",
         )
         spec.input_namespace(
             "uncompressed",
@@ -114,13 +100,6 @@ class AdaptiveLearningWorkChain(WorkChain):
             valid_type=PotentialData,
             required=False,
             help="The same models, not compressed: with them also the first training begins warm.",
-        )
-        spec.input(
-            "protocol",
-            valid_type=orm.Str,
-            serializer=orm.to_aiida_type,
-            default=lambda: orm.Str("custom"),
-            help="Name of the protocol that the settings come from.",
         )
         declare_labelling(spec)
         del spec.inputs["label_settings"]  # they are part of the plan
@@ -173,8 +152,12 @@ class AdaptiveLearningWorkChain(WorkChain):
                 element(*species)
             except (TypeError, ValueError) as exception:
                 return f"temperature: a guess of T_m in K is needed, {exception}"
-        if not inputs.get("frames") and not inputs.get("potentials") and not inputs["plan"]["first_frames"]:
-            return "frames, potentials, plan.first_frames: one of them is needed to begin with"
+        plan = LearningPlan(**inputs["plan"].get_dict())
+        if not inputs.get("frames") and not plan.first_frames:
+            if not inputs.get("potentials"):
+                return "frames, potentials, plan.first_frames: one of them is needed to begin with"
+            if plan.thresholds.unit == "rms_force":
+                return "frames, plan.first_frames: thresholds in units of the rms force need labelled frames"
         return _models_refusal(inputs) or _labelling_refusal(inputs, cell)
 
     @classmethod
@@ -247,8 +230,8 @@ class AdaptiveLearningWorkChain(WorkChain):
         )
 
     def should_label_first_frames(self) -> bool:
-        """Tell whether there is nothing to begin with."""
-        return not self.ctx.frames and not self.ctx.potentials
+        """Tell whether there are no labels to begin with; models alone bring none to measure forces by."""
+        return not self.ctx.frames and bool(LearningPlan(**self.inputs.plan.get_dict()).first_frames)
 
     def label_first_frames(self) -> None:
         """Have the first frames labelled, a work chain for each kind."""
@@ -456,7 +439,8 @@ def _models_refusal(inputs: Mapping[str, Any]) -> str | None:
         unknown = sorted(set(inputs.get(namespace, {})) - names)
         if unknown:
             return f"{namespace}.{unknown[0]}: there is no such seed in training.seeds, the names are {sorted(names)}"
-    if inputs.get("uncompressed") and "sel" not in str(inputs["training"]["settings"].get_dict()):
+    found = descriptors(inputs["training"]["settings"].get_dict())
+    if inputs.get("uncompressed") and not any("sel" in descriptor for descriptor in found):
         return "training.settings: models to begin with need the settings they were trained with, `sel` among them"
     return None
 

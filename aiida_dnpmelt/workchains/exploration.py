@@ -14,12 +14,11 @@ from aiida_dnpmelt.calculations.comparison import compare_with_teacher
 from aiida_dnpmelt.calculations.exploration_runs import ExplorationRuns, exploration_jobs, runs_of
 from aiida_dnpmelt.calculations.exploration_settings import ExplorationSettings
 from aiida_dnpmelt.calculations.label_settings import LabelSettings
-from aiida_dnpmelt.calculations.lammps_exploration import LammpsExplorationCalculation, validate_committee
+from aiida_dnpmelt.calculations.lammps_exploration import LammpsExplorationCalculation
 from aiida_dnpmelt.calculations.lammps_job import missing_species
 from aiida_dnpmelt.calculations.selection import check_frames, select_frames
-from aiida_dnpmelt.calculations.validators import fits, positive, validate_pressure, validate_seed
+from aiida_dnpmelt.calculations.validators import fits, positive
 from aiida_dnpmelt.data.frames import FramesData
-from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.selection import SelectionSettings
 from aiida_dnpmelt.workchains.labelling.reference import ReferenceLabelWorkChain
 from aiida_dnpmelt.workchains.steps import submit_once, why
@@ -113,27 +112,13 @@ class ExplorationWorkChain(WorkChain):
         """Declare inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.input("structure", valid_type=StructureData, help="Orthogonal cell of the crystal.")
-        spec.input_namespace(
-            "potentials",
-            dynamic=True,
-            valid_type=PotentialData,
-            validator=validate_committee,
-            help="Committee of DeePMD models; the first by name moves the atoms.",
-        )
+        spec.expose_inputs(LammpsExplorationCalculation, include=("potentials", "pressure", "seed"))
         spec.input(
             "temperature",
             valid_type=orm.Float,
             serializer=orm.to_aiida_type,
             validator=positive("temperature", "K", 20_000),
             help="Reference temperature in K, near T_m: factors are in its units, and the phases are compared at it.",
-        )
-        spec.input(
-            "pressure",
-            valid_type=orm.Float,
-            serializer=orm.to_aiida_type,
-            validator=validate_pressure,
-            default=lambda: orm.Float(0.0),
-            help="Pressure in GPa.",
         )
         spec.input(
             "runs",
@@ -162,13 +147,6 @@ class ExplorationWorkChain(WorkChain):
             dynamic=True,
             valid_type=orm.Int,
             help="Number of unbiased frames at the reference temperature, by phase: `solid`, `liquid`.",
-        )
-        spec.input(
-            "seed",
-            valid_type=orm.Int,
-            serializer=orm.to_aiida_type,
-            validator=validate_seed,
-            help="Seed of all random numbers.",
         )
         declare_labelling(spec)
         spec.expose_inputs(LammpsExplorationCalculation, namespace="exploration", include=("code", "metadata"))
@@ -345,10 +323,9 @@ class ExplorationWorkChain(WorkChain):
         nodes = {f"teacher_{name}": frames for name, frames in self.ctx.labelled.items()}
         for model, node in self.ctx.tested.items():
             nodes.update({f"model_{model}__{name}": frames for name, frames in node.outputs.frames.items()})
-        for node in self.ctx.explored.values():
-            phase = node.inputs.phase.value
-            if phase in _CHECKED_PHASES:
-                nodes.setdefault(f"enthalpy_{phase}", node.outputs.deviation)
+        for name, node in self.ctx.explored.items():
+            if f"{CHECK}_{name}" in self.ctx.unbiased:
+                nodes.setdefault(f"enthalpy_{node.inputs.phase.value}", node.outputs.deviation)
         found = compare_with_teacher(
             temperature=self.inputs.temperature,
             pressure=self.inputs.pressure,

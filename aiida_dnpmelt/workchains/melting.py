@@ -143,10 +143,12 @@ class MeltingWorkChain(WorkChain):
         builder = cls.get_builder()
         builder.structure = structure
         builder.learning = _without_shared(learning)
-        builder.tpc = _tpc(lammps_code, structure, name, values.get("tpc", {}))
+        coexistence = TPCWorkChain.get_builder_from_protocol
+        builder.tpc = _without_shared(coexistence(lammps_code, structure, None, name, values.get("tpc")))
         if teacher:
             builder.teacher = labelling["potential"]
-            builder.teacher_tpc = _tpc(labelling["code"], structure, name, values.get("teacher_tpc", {}))
+            own = coexistence(labelling["code"], structure, None, name, values.get("teacher_tpc"))
+            builder.teacher_tpc = _without_shared(own)
         builder.correction = orm.Dict(values["correction"])
         builder.seed = orm.Int(values["seed"])
         builder.protocol = orm.Str(name)
@@ -305,18 +307,3 @@ def melting_summary(result: Mapping[str, Any]) -> str:
 def _without_shared(builder: ProcessBuilder) -> dict[str, Any]:
     inputs: dict[str, Any] = builder._inputs(prune=True)
     return {name: value for name, value in inputs.items() if name not in _SHARED}
-
-
-def _tpc(
-    code: orm.InstalledCode, structure: orm.StructureData, protocol: str, overrides: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the inputs of a coexistence work chain from the protocol of the same name."""
-    builder = TPCWorkChain.get_builder()
-    values = merge(load_protocol("tpc", protocol), dict(overrides))
-    builder.parameters = orm.Dict(values["run"])
-    builder.plan = orm.Dict(values["plan"])
-    builder.size = orm.Dict(values["size"])
-    builder.seeds = orm.List(values["seeds"])
-    builder.protocol = orm.Str(protocol)
-    builder.coexistence.calc.code = code
-    return _without_shared(builder)

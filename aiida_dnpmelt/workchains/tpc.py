@@ -187,7 +187,7 @@ class TPCWorkChain(WorkChain):
         cls,
         code: orm.InstalledCode,
         structure: orm.StructureData,
-        potential: PotentialData,
+        potential: PotentialData | None,
         protocol: str | None = None,
         overrides: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
@@ -195,6 +195,7 @@ class TPCWorkChain(WorkChain):
         """Return a builder with the settings of a protocol.
 
         :param code: LAMMPS that knows the pair style of the potential.
+        :param potential: None for one that comes later, as a model that is still to be trained.
         :param protocol: ``balanced`` (default), ``fast``, ``stringent``, ``paper`` or ``paper-script``.
         :param overrides: values over the protocol's, in its sections ``run``, ``plan``, ``size`` and ``seeds``.
         :param options: options of the LAMMPS jobs, such as ``max_wallclock_seconds``.
@@ -207,7 +208,8 @@ class TPCWorkChain(WorkChain):
         settings = merge(settings, dict(overrides or {}))
         builder = cls.get_builder()
         builder.structure = structure
-        builder.potential = potential
+        if potential is not None:
+            builder.potential = potential
         builder.pressure = orm.Float(settings.get("pressure_gpa", 0.0))
         builder.parameters = orm.Dict(settings["run"])
         builder.plan = orm.Dict(settings["plan"])

@@ -35,7 +35,7 @@ def comparison(second_order: float = 0.0, **shifts: float) -> orm.Dict:
         name: {"predicted_shift_k": shift, "predicted_shift_uncertainty_k": 4.0, "second_order_k": second_order}
         for name, shift in shifts.items()
     }
-    return orm.Dict({"offset": {"by_model": by_model}, "offset_reason": None})
+    return orm.Dict({"models": sorted(shifts), "offset": {"by_model": by_model}, "offset_reason": None})
 
 
 def learning(converged: bool = True) -> orm.Dict:
@@ -102,8 +102,14 @@ def test_what_a_result_lacks_is_told(aiida_profile):
     ]
 
 
+def test_model_without_a_melting_temperature_is_named(aiida_profile):
+    found = result(comparison=comparison(seed_1=-30.0, seed_2=-10.0, seed_3=5.0))
+    assert (found["verdict"], found["reasons"]) == ("unfinished", ["seed_3: it has no T_m"])
+    assert found["predicted_shift_k"] == -20.0  # of the models that have one
+
+
 def test_without_a_shift_there_is_no_correction_and_the_spread_stands_for_it(aiida_profile):
-    unknown = orm.Dict({"offset": None, "offset_reason": "the liquid froze"})
+    unknown = orm.Dict({"models": ["seed_1", "seed_2"], "offset": None, "offset_reason": "the liquid froze"})
     found = result(comparison=unknown)
     assert found["corrected_melting_temperature_k"] is None
     assert found["standard_uncertainty_k"] == pytest.approx((25 + 16.0**2 / 2 / 2) ** 0.5)

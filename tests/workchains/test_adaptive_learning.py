@@ -163,6 +163,15 @@ def test_teacher_that_lacks_the_element_is_told_by_the_labeller(parts):
         run_get_node(AdaptiveLearningWorkChain, **loop_inputs(*parts, structure=aluminium))
 
 
+def test_models_without_labels_need_absolute_thresholds(parts, loop):
+    relative = {"unit": "rms_force", "lower": 0.1, "upper": 1.0, "converged": 0.2}
+    plan = plan_with(first_frames={}, thresholds=relative)
+    with pytest.raises(ValueError, match=r"thresholds in units of the rms force need labelled frames"):
+        run_get_node(
+            AdaptiveLearningWorkChain, **loop_inputs(*parts, plan=plan, potentials=dict(loop.outputs.potentials))
+        )
+
+
 def test_models_of_unknown_seeds_or_without_their_settings_are_refused(parts, loop):
     potentials = dict(loop.outputs.potentials)
     with pytest.raises(ValueError, match=r"potentials.seed_9: there is no such seed in training.seeds"):

@@ -55,6 +55,8 @@ def test_builder_is_whole_and_says_what_it_would_run(builder_of, protocol, teach
 def test_unknown_section_and_half_a_teacher_are_refused(builder_of, labelling):
     with pytest.raises(ValueError, match="overrides: tpcs unknown, there are learning, tpc"):
         builder_of(overrides={"tpcs": {}})
+    with pytest.raises(ValueError, match="overrides: plans unknown, there are run, plan, size, seeds"):
+        builder_of(overrides={"tpc": {"plans": {}}})
     builder = builder_of()
     builder.teacher = labelling["potential"]
     with pytest.raises(ValueError, match="teacher and teacher_tpc: give both"):
