@@ -34,6 +34,7 @@ class ExplorationSpec:
     :param seed: seed of every random number.
     :param models: files of the models; the first moves the atoms.
     :param species: chemical symbols of the atom types.
+    :param couple: lengths of the crystal that relax together: ``xyz``, ``xy`` or ``none``.
     """
 
     temperatures_k: tuple[float, ...]
@@ -42,6 +43,14 @@ class ExplorationSpec:
     seed: int
     models: tuple[str, ...]
     species: tuple[str, ...]
+    couple: str
+
+    @property
+    def barostat(self) -> str:
+        """Return how lengths relax: a liquid holds no shape by itself, an interface keeps that of the crystal."""
+        if self.phase == "liquid":
+            return "xyz"
+        return "xy" if self.phase == "interface" and self.couple == "xyz" else self.couple
 
 
 def frames_file(run: int | str) -> str:
@@ -139,8 +148,9 @@ def _preparation(settings: ExplorationSettings, spec: ExplorationSpec, seeds: Se
 
 def _bath(settings: ExplorationSettings, spec: ExplorationSpec, temperature: str, seed: str) -> list[str]:
     pressure, damping = f"{spec.pressure_bar:.10g}", f"{settings.thermostat_damping_ps:g}"
+    relax = f"aniso {pressure} {pressure} {settings.barostat_damping_ps:g} couple {spec.barostat}"
     return [
-        f"fix move all nph {settings.barostat} {pressure} {pressure} {settings.barostat_damping_ps:g}",
+        f"fix move all nph {relax}",
         f"fix bath all langevin {temperature} {temperature} {damping} {seed} zero yes",
     ]
 

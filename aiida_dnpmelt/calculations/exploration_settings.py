@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
@@ -27,7 +25,6 @@ class ExplorationSettings(BaseModel):
     equilibrate_ps: float = Field(0.5, ge=0, le=1000, description="At each temperature before the run, in ps.")
     thermostat_damping_ps: float = Field(0.1, gt=0, le=100, description="Relaxation time of the thermostat in ps.")
     barostat_damping_ps: float = Field(0.5, gt=0, le=100, description="Relaxation time of the barostat in ps.")
-    barostat: Literal["aniso", "iso"] = Field("aniso", description="Whether cell lengths relax by themselves.")
     melt_ps: float = Field(
         2.0, gt=0, le=1000, description="Melting for the phases `liquid` and `interface`, at constant volume, in ps."
     )

@@ -46,15 +46,13 @@ from aiida_dnpmelt.calculations.validators import (
     validate_seed,
 )
 from aiida_dnpmelt.data.potential import PotentialData
-from aiida_dnpmelt.physics.crystals import in_plane_reflections, lattice_name
+from aiida_dnpmelt.physics.crystals import coupled_lengths, in_plane_reflections
 from aiida_dnpmelt.physics.units import gpa_to_bar
 
 SLAB_THICKNESS_ANGSTROM = 3.5
 """Least thickness of the slabs of the in-run order parameter."""
 WALL_TIME_SHARE = 0.95
 """Share of the wall time after which LAMMPS stops by itself and writes a restart file."""
-
-_COUPLING = {"fcc": "xyz", "bcc": "xyz", "diamond": "xyz", "hcp": "xy"}
 
 
 class RestartState(BaseModel):
@@ -240,7 +238,7 @@ def run_spec(inputs: Mapping[str, Any], wall_seconds: int | None = None) -> RunS
         pair_commands=tuple(potential.lammps_commands(potential.filename, species)),
         reflections=tuple(in_plane_reflections(atoms)),
         n_slabs=max(4, int(length / SLAB_THICKNESS_ANGSTROM)),
-        couple=_COUPLING.get(lattice_name(atoms), "none"),
+        couple=coupled_lengths(atoms),
         production_ps=inputs["production_time"].value,
         wall_seconds=wall_seconds,
     )

@@ -28,6 +28,7 @@ from aiida_dnpmelt.calculations.lammps_job import (
 from aiida_dnpmelt.calculations.validators import fits, validate_pressure, validate_repetitions, validate_seed
 from aiida_dnpmelt.data.frames import PHASES
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
+from aiida_dnpmelt.physics.crystals import coupled_lengths
 from aiida_dnpmelt.physics.units import gpa_to_bar
 
 MAX_MODELS = 20
@@ -179,6 +180,7 @@ class LammpsExplorationCalculation(CalcJob):
             seed=inputs.seed.value,
             models=tuple(models),
             species=tuple(sorted(set(atoms.get_chemical_symbols()))),
+            couple=coupled_lengths(inputs.structure.get_ase()),
         )
         with folder.open(INPUT_FILE, "w", encoding="utf-8") as handle:
             handle.write(build_script(ExplorationSettings(**inputs.settings.get_dict()), spec))

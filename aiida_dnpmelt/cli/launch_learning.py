@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
     from aiida.orm import WorkChainNode
 
+MOST_REPETITIONS = 1_000_000
+
 _OPTIONS = (
     click.option("--element", help="Chemical symbol; its lattice and guess come from the table of the elements."),
     click.option("--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the usual."),
@@ -30,8 +32,10 @@ _OPTIONS = (
     click.option("--iterations", type=int, help="Most iterations of the learning."),
     click.option("--labels", type=int, help="Labels after which no iteration is begun."),
     click.option("--shift", type=float, help="Largest predicted shift of T_m of any model, in K."),
-    click.option("--seed", type=int, help="Seed of first frames and explorations."),
-    click.option("--model-seed", "model_seeds", type=int, multiple=True, help="Seed of a model; two or more."),
+    click.option(
+        "--seed", type=int, help="Number of the repetition: each has seeds of its own for all that is random."
+    ),
+    click.option("--model-seed", "model_seeds", type=int, multiple=True, help="Seed of a model instead; two or more."),
     click.option("--training-code", default="dp@localhost", show_default=True, help="DeePMD-kit."),
     click.option("--lammps-code", default="lmp-deepmd@localhost", show_default=True, help="LAMMPS with DeePMD."),
     click.option("--reference-code", help="LAMMPS of the reference; 'lmp@localhost' unless it is a DNP."),
@@ -98,10 +102,13 @@ def _builder(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> Proces
     code = load_code(values["reference_code"] or usual_code(reference), "--reference-code")
     overrides = _learning_overrides(values)
     if more:
-        plan = {} if values["target"] is None else {"plan": {"target_uncertainty_k": values["target"]}}
-        overrides = {"learning": overrides, "tpc": plan, "teacher_tpc": plan}
+        coexistence: dict[str, Any] = {}
+        if values["target"] is not None:
+            coexistence["plan"] = {"target_uncertainty_k": values["target"]}
+        overrides = {"learning": overrides, "tpc": coexistence, "teacher_tpc": coexistence}
         if values["seed"] is not None:
             overrides["seed"] = values["seed"]
+            coexistence["seeds"] = _repeated("tpc", values["protocol"], values["seed"])
     builder = chain.get_builder_from_protocol(
         load_code(values["training_code"], "--training-code"),
         load_code(values["lammps_code"], "--lammps-code"),
@@ -122,10 +129,24 @@ def _learning_overrides(values: dict[str, Any]) -> dict[str, Any]:
     overrides: dict[str, Any] = {"plan": {key: values[name] for name, key in named.items() if values[name] is not None}}
     if values["seed"] is not None:
         overrides["seed"] = values["seed"]
+        overrides["training"] = {"seeds": _repeated("training", values["protocol"], values["seed"])}
     if values["model_seeds"]:
         seeds = list(values["model_seeds"])
         overrides["training"] = {"seeds": seeds, "quorum": len(seeds)}
     return overrides
+
+
+def _repeated(work_chain: str, protocol: str, repetition: int) -> list[int]:
+    """Return the seeds of a repetition: those of the protocol in the first, as many that no other has in the others.
+
+    :raises ValueError: if there is no such repetition.
+    """
+    from aiida_dnpmelt.workchains.protocols import load_protocol
+
+    if not 1 <= repetition <= MOST_REPETITIONS:
+        raise ValueError(f"--seed: {repetition} is outside the allowed range 1 to {MOST_REPETITIONS}")
+    seeds: list[int] = load_protocol(work_chain, protocol)["seeds"]
+    return [seed + max(seeds) * (repetition - 1) for seed in seeds]
 
 
 def _forecast(builder: ProcessBuilder) -> str:

@@ -11,8 +11,10 @@ from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
 
 if TYPE_CHECKING:
+    from aiida_dnpmelt.data.frames import FramesData
     from aiida_dnpmelt.provenance.query import MeltingPoint
 
+FRAME_COLUMNS = ("pk", "frames", "atoms", "phase", "labeller", "temperatures/K", "created")
 COLUMNS = ("pk", "element", "lattice", "P/GPa", "T_m/K", "95 %/K", "verdict", "potential", "protocol", "created")
 
 
@@ -27,6 +29,7 @@ def tm() -> None:
 @click.option("--potential", help="Part of the label of the potential, or of its SHA-256.")
 @click.option("--protocol", help="Name of the protocol.")
 @click.option("--verdict", type=click.Choice(["valid", "unfinished", "invalid"]), help="Verdict.")
+@click.option("--frames", type=int, help="PK of labelled frames: those whose models were trained on them.")
 @click.option("--all", "everything", is_flag=True, help="Also invalid and superseded ones.")
 @format_option(*FORMATS)
 @profile_option
@@ -36,13 +39,21 @@ def list_(
     potential: str | None,
     protocol: str | None,
     verdict: str | None,
+    frames: int | None,
     everything: bool,
     output_format: str,
 ) -> None:
     """List melting temperatures, the latest first."""
+    from aiida_dnpmelt.provenance.lineage import points_from
     from aiida_dnpmelt.provenance.query import melting_points
 
     points = melting_points(element, pressure, potential, protocol, verdict, everything)
+    if frames is not None:
+        try:
+            descended = set(points_from(frames))
+        except ValueError as exception:
+            raise click.ClickException(f"--frames: {exception}") from exception
+        points = [point for point in points if point.pk in descended]
     if output_format == "table":
         if not points:
             click.echo("No melting temperature found. Compute one: aiida-dnpmelt launch tpc --help")
@@ -74,6 +85,44 @@ def show(pk: int, output_format: str) -> None:
         click.echo(json.dumps(_record(point), indent=2))
     else:
         print_point(point)
+
+
+@tm.command("frames")
+@click.argument("pk", type=int)
+@format_option(*FORMATS)
+@profile_option
+def frames_(pk: int, output_format: str) -> None:
+    """List the labelled frames that the models behind a melting temperature were trained on.
+
+    PK is that of a work chain, or of its output `melting_point` or `melting`.
+    """
+    from aiida_dnpmelt.provenance.lineage import frames_behind
+
+    try:
+        found = frames_behind(pk)
+    except ValueError as exception:
+        raise click.ClickException(str(exception)) from exception
+    if not found and output_format == "table":
+        click.echo("No labelled frames: its potential was not trained in this profile.")
+        return
+    echo_rows([_frames_row(node) for node in found], FRAME_COLUMNS, output_format)
+    if output_format == "table":
+        click.echo(f"{sum(node.base.attributes.get('number_of_frames') for node in found)} frames in all")
+
+
+def _frames_row(node: FramesData) -> dict[str, object]:
+    attributes = node.base.attributes
+    temperatures = sorted({round(float(value)) for value in node.get_array("temperatures")})
+    values = (
+        node.pk,
+        attributes.get("number_of_frames"),
+        len(attributes.get("symbols")),
+        attributes.get("phase"),
+        attributes.get("labeller"),
+        temperatures,
+        f"{node.ctime:%Y-%m-%d %H:%M}",
+    )
+    return dict(zip(FRAME_COLUMNS, values, strict=True))
 
 
 def _record(point: MeltingPoint) -> dict[str, object]:

@@ -25,6 +25,7 @@ SQUARENESS_WEIGHT, ASPECT_WEIGHT, EXCESS_WEIGHT = 2.0, 1.0, 0.7
 
 # Space group and atoms in the primitive cell identify the four lattices of one element.
 LATTICES = {(225, 1): "fcc", (229, 1): "bcc", (194, 2): "hcp", (227, 2): "diamond"}
+_COUPLED = {"fcc": "xyz", "bcc": "xyz", "diamond": "xyz", "hcp": "xy"}
 
 
 def crystal(symbol: str, lattice: str, a: float, c: float | None = None) -> ase.Atoms:
@@ -53,6 +54,14 @@ def lattice_name(atoms: ase.Atoms) -> str:
     if cell is None or dataset is None or len(set(cell[2])) > 1:
         return "other"
     return LATTICES.get((int(dataset.number), len(cell[2])), "other")
+
+
+def coupled_lengths(atoms: ase.Atoms) -> str:
+    """Return which lengths of the cell of a crystal relax together by its symmetry: ``xyz``, ``xy`` or ``none``.
+
+    Each by itself, they wander far apart in a small cell, and without bound in a liquid.
+    """
+    return _COUPLED.get(lattice_name(atoms), "none")
 
 
 def orthogonal_cell(atoms: ase.Atoms) -> ase.Atoms:

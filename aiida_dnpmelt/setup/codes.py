@@ -15,6 +15,10 @@ LOCALHOST = "localhost"
 JOB_POLL_SECONDS = 2.0
 """Without a wait the daemon asks for its jobs all the time, and takes a sixth of a core from LAMMPS."""
 
+LOW_PRIORITY = "renice -n 10 -p $$ > /dev/null"
+"""Jobs stand back behind whatever else wants a core: a daemon that waits for one at each of its hundreds of commits to
+the database keeps jobs waiting, and somebody works at this machine."""
+
 
 class State(Enum):
     """What a step of the set-up did."""
@@ -36,7 +40,8 @@ class Step:
 def ensure_computer(workdir: Path, label: str = LOCALHOST) -> tuple[Computer, Step]:
     """Return the computer `label`; make it if there is none.
 
-    Jobs start at once, in `workdir`: local transport, no scheduler, no login shell, no long wait for a look.
+    Jobs start at once, in `workdir`, at a low priority: local transport, no scheduler, no login shell, no long wait for
+    a look.
     """
     try:
         return Computer.collection.get(label=label), Step(State.KEPT, f"computer '{label}' exists")
@@ -53,6 +58,7 @@ def ensure_computer(workdir: Path, label: str = LOCALHOST) -> tuple[Computer, St
     computer.set_mpirun_command([str(find_command("mpirun") or "mpirun"), "-np", "{tot_num_mpiprocs}"])
     computer.set_default_mpiprocs_per_machine(1)
     computer.set_minimum_job_poll_interval(JOB_POLL_SECONDS)
+    computer.set_prepend_text(LOW_PRIORITY)
     computer.store()
     computer.configure(use_login_shell=False, safe_interval=0)
     return computer, Step(State.MADE, f"computer '{label}', jobs run in {workdir}")

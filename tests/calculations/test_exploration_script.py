@@ -17,6 +17,7 @@ SPEC = ExplorationSpec(
     seed=5,
     models=("model_1.pb", "model_2.pb", "model_3.pb"),
     species=("Al", "Cu"),
+    couple="xyz",
 )
 SETTINGS = {"time_ps": 10.0}
 CASES = ("solid", "liquid", "interface")
@@ -29,6 +30,22 @@ def script_of(phase: str, **changes) -> str:
 @pytest.mark.parametrize("name", CASES)
 def test_script_is_that_of_the_regression_file(name):
     assert script_of(name) == (FILES / f"{name}.in").read_text()
+
+
+@pytest.mark.parametrize(
+    ("phase", "couple", "barostat"),
+    [
+        ("solid", "xyz", "xyz"),
+        ("solid", "xy", "xy"),
+        ("solid", "none", "none"),
+        ("interface", "xyz", "xy"),
+        ("interface", "xy", "xy"),
+        ("liquid", "none", "xyz"),
+    ],
+)
+def test_lengths_that_are_equal_by_symmetry_relax_together(phase, couple, barostat):
+    text = build_script(ExplorationSettings(**SETTINGS), replace(SPEC, phase=phase, couple=couple))
+    assert f"fix move all nph aniso 50000 50000 0.5 couple {barostat}\n" in text
 
 
 def test_another_seed_changes_the_draws_alone():

@@ -5,6 +5,8 @@ from aiida import orm
 from click.testing import CliRunner, Result
 
 from aiida_dnpmelt.cli import main
+from aiida_dnpmelt.cli.launch_learning import _repeated
+from aiida_dnpmelt.workchains.protocols import load_protocol
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def test_paper_asks_for_three_stages(launch):
         (("--pressure", "-50"), {}, "pressure: -50 GPa is outside the allowed range"),
         (("--iterations", "0"), {}, "maximum_iterations: Input should be greater than or equal to 1"),
         (("--shift", "-1"), {}, "target_shift_k: Input should be greater than 0"),
-        (("--seed", "0"), {}, "seed: 0 is outside the allowed range"),
+        (("--seed", "0"), {}, "--seed: 0 is outside the allowed range 1 to 1000000"),
         (("--training-code", "dp@moon"), {}, "--training-code: there is no code 'dp@moon'"),
         (("--reference-code", "lmp@moon"), {}, "--reference-code: there is no code 'lmp@moon'"),
     ],
@@ -83,3 +85,12 @@ def test_page_is_written_at_the_end_so_that_it_needs_the_watch(launch, tmp_path)
     result = launch("melt", "--report", str(tmp_path / "melt.html"))
     assert result.exit_code == 2
     assert "--report: the page is written at the end, which needs --watch" in result.output
+
+
+def test_repetitions_have_seeds_of_their_own_and_the_first_those_of_the_protocol():
+    protocols = {"training": load_protocol("training", "fast"), "tpc": load_protocol("tpc", "fast")}
+    for work_chain, protocol in protocols.items():
+        first, second, third = (_repeated(work_chain, "fast", number) for number in (1, 2, 3))
+        assert first == protocol["seeds"]
+        assert len({*first, *second, *third}) == 3 * len(first)
+    assert _repeated("training", "fast", 2) == [4, 5, 6]

@@ -127,6 +127,8 @@ def made_by(function: Any, parent: orm.WorkChainNode, label: str, **inputs: Any)
     node.set_process_state(ProcessState.FINISHED)
     node.set_exit_status(0)
     node.base.links.add_incoming(parent, LinkType.CALL_CALC, label)
+    for name, data in inputs.items():
+        node.base.links.add_incoming(data.store(), LinkType.INPUT_CALC, name)
     node.store()
     for name, data in found.items():
         data.base.links.add_incoming(node, LinkType.CREATE, name)
@@ -150,10 +152,13 @@ def end(node: orm.WorkChainNode, exit_status: int = 0, message: str = "") -> Non
 
 def potential(label: str, origin: str = "") -> PotentialData:
     """Return a stored potential that nothing could run."""
+    return unstored_potential(label, origin).store()
+
+
+def unstored_potential(label: str, origin: str = "") -> PotentialData:
+    """Return the same before it is stored, to be linked with what made it."""
     file = io.BytesIO(f"a model, {label}".encode())
-    return PotentialData(
-        file, "model.pb", pair_style="deepmd", type_map=["Cu"], cutoff=6.0, label=label, origin=origin
-    ).store()
+    return PotentialData(file, "model.pb", pair_style="deepmd", type_map=["Cu"], cutoff=6.0, label=label, origin=origin)
 
 
 def _learning(

@@ -9,7 +9,7 @@ from aiida import orm
 from aiida.engine import run_get_node
 from aiida.plugins import CalculationFactory
 
-from aiida_dnpmelt.setup.codes import JOB_POLL_SECONDS, State, ensure_code, ensure_computer
+from aiida_dnpmelt.setup.codes import JOB_POLL_SECONDS, LOW_PRIORITY, State, ensure_code, ensure_computer
 from aiida_dnpmelt.setup.engines import find_engines, find_lammps
 
 
@@ -87,3 +87,10 @@ def test_computer_does_not_wait(localhost):
     assert localhost.get_minimum_job_poll_interval() == JOB_POLL_SECONDS
     assert localhost.get_default_mpiprocs_per_machine() == 1
     assert localhost.get_configuration() == {"use_login_shell": False, "safe_interval": 0.0}
+
+
+def test_jobs_stand_back_behind_the_daemon(localhost):
+    assert localhost.get_prepend_text() == LOW_PRIORITY
+    script = f"{LOW_PRIORITY}\nnice"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == ("10", "")

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+from aiida import orm
+from aiida.common.links import LinkType
+from physics.labelled import labelled
+from report.stored_melting import chain_node, coexist, potential, unstored_potential
+
+from aiida_dnpmelt.data.frames import FramesData
+from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.provenance.lineage import TRAINING_TYPE, frames_behind, points_from
+
+
+def stored_frames(seed: int) -> FramesData:
+    return FramesData(labelled(2, 8, seed=seed), phase="solid", labeller="teacher").store()
+
+
+def trained(computer: orm.Computer, label: str, *inputs: orm.Data) -> PotentialData:
+    """Return a model that a training has left."""
+    job = orm.CalcJobNode(computer=computer, process_type=TRAINING_TYPE)
+    for index, node in enumerate(inputs):
+        job.base.links.add_incoming(node, LinkType.INPUT_CALC, f"input_{index}")
+    job.store()
+    model = unstored_potential(label)
+    model.base.links.add_incoming(job, LinkType.CREATE, "potential")
+    return model.store()
+
+
+def melt(computer: orm.Computer, model: PotentialData) -> orm.WorkChainNode:
+    chain = chain_node("tpc")
+    coexist(chain, computer, model, 1300.0)
+    return chain
+
+
+def test_every_frame_behind_a_melting_temperature_and_every_one_from_a_frame(aiida_profile_clean, aiida_localhost):
+    first, second, third, check = (stored_frames(seed) for seed in range(4))
+    parent = trained(aiida_localhost, "parent", first, second)
+    child = trained(aiida_localhost, "child", third, parent)
+    other = trained(aiida_localhost, "other", second)
+    of_parent, of_child, of_other = (melt(aiida_localhost, model) for model in (parent, child, other))
+    of_teacher = melt(aiida_localhost, potential("teacher"))
+
+    def behind(node: orm.Node) -> list[int]:
+        return [frames.pk for frames in frames_behind(node.pk)]
+
+    assert behind(of_child) == [first.pk, second.pk, third.pk]
+    assert behind(of_child.outputs.melting_point) == behind(of_child)
+    assert behind(of_other) == [second.pk]
+    assert behind(of_teacher) == []
+    assert points_from(first.pk) == [of_parent.pk, of_child.pk]
+    assert points_from(second.pk) == [of_parent.pk, of_child.pk, of_other.pk]
+    assert points_from(third.pk) == [of_child.pk]
+    assert points_from(check.pk) == []
+
+
+def test_what_holds_no_melting_temperature_or_no_frames_is_refused(aiida_profile_clean):
+    node = orm.Int(1).store()
+    with pytest.raises(ValueError, match=f"no melting temperature with the pk {node.pk}"):
+        frames_behind(node.pk)
+    with pytest.raises(ValueError, match=f"node {node.pk} holds no labelled frames"):
+        points_from(node.pk)
