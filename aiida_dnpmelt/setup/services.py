@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psutil
 from aiida.brokers import ZeromqBroker
@@ -13,12 +13,15 @@ from aiida.engine.daemon.client import (
     DaemonStalePidException,
     get_daemon_client,
 )
+from aiida.engine.processes.control import revive_processes
 from aiida.manage.configuration import Profile
+from aiida.orm import ProcessNode
 from aiida.plugins import BrokerFactory
 
 from .check import Check
 from .postgres_programs import PostgresError
 from .profile import cluster_of
+from .recovery import end_leftovers, lost_processes
 
 UP = "run `aiida-dnpmelt services up`"
 TIMEOUT = 60
@@ -27,6 +30,8 @@ TIMEOUT = 60
 
 def up(profile: Profile, workers: int = 1) -> Iterator[str]:
     """Start PostgreSQL, then the daemon; yield what was done, a sentence each.
+
+    What a daemon that was killed has left is cleared up, and processes whose tasks got lost are taken up again.
 
     :raises PostgresError: if PostgreSQL does not start.
     :raises aiida.engine.daemon.client.DaemonException: if the daemon does not start.
@@ -38,8 +43,18 @@ def up(profile: Profile, workers: int = 1) -> Iterator[str]:
     if _answers(client):
         yield f"the daemon runs (PID {client.get_daemon_pid()})"
         return
+    yield from _ended(profile)
+    awaited, others = lost_processes(profile)
     client.start_daemon(number_workers=workers, timeout=TIMEOUT)
     yield f"the daemon started (PID {client.get_daemon_pid()})"
+    if awaited:
+        revive_processes(awaited)
+        yield f"processes that had lost their tasks go on: {_numbers(awaited)}"
+    if others:
+        yield (
+            f"processes without a task: {_numbers(others)}. Unless a Python of yours runs them, they stand still until "
+            "`aiida-dnpmelt services down`, `verdi process repair` and `aiida-dnpmelt services up`"
+        )
 
 
 def down(profile: Profile) -> Iterator[str]:
@@ -50,9 +65,21 @@ def down(profile: Profile) -> Iterator[str]:
         yield "the daemon stopped"
     else:
         yield "the daemon does not run"
+        yield from _ended(profile)
     cluster = cluster_of(profile)
     if cluster is not None:
         yield cluster.stop()
+
+
+def _ended(profile: Profile) -> Iterator[str]:
+    """End what a daemon that was killed has left, and say so."""
+    number = end_leftovers(profile)
+    if number:
+        yield f"ended {number} processes that an earlier daemon had left"
+
+
+def _numbers(nodes: Sequence[ProcessNode]) -> str:
+    return ", ".join(str(node.pk) for node in sorted(nodes, key=lambda node: node.pk))
 
 
 def status(profile: Profile) -> list[Check]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from aiida_dnpmelt.setup.postgres import Cluster
@@ -131,6 +134,30 @@ def test_services_and_doctor_of_a_healthy_profile(user):
     assert done.returncode == 1
     assert "OK      disk:" in done.stdout
     assert "FAILED  daemon: it does not run\n        -> run `aiida-dnpmelt services up`" in done.stdout
+
+
+def parts_of_daemon(user: User) -> dict[str, int]:
+    """Return the kinds of processes that daemons of this user have started, with their numbers."""
+    found: Counter[str] = Counter()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("AIIDA_PATH") == str(user.home / ".aiida"):
+                line = process.cmdline()
+                found[line[5] if line[2:5] == ["-p", "dnpmelt", "daemon"] else "other"] += 1
+    return dict(found)
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_what_a_killed_daemon_left_is_ended(user, command):
+    user.must("services", "up")
+    whole = parts_of_daemon(user)
+    assert whole["worker"] == whole["broker"] == 1
+    os.kill(int((user.home / ".aiida" / "daemon" / "circus-dnpmelt.pid").read_text()), signal.SIGKILL)
+    assert parts_of_daemon(user)["worker"] == 1
+    output = user.must("services", command)
+    assert "ended 3 processes that an earlier daemon had left" in output
+    assert parts_of_daemon(user) == (whole if command == "up" else {})
+    user.must("services", "down")
 
 
 def test_profile_that_does_not_exist_is_told(user):

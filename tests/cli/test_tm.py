@@ -6,9 +6,12 @@ import json
 
 import pytest
 from click.testing import CliRunner, Result
+from physics.labelled import labelled
+from provenance.stored_lineage import melt, trained
 from provenance.stored_points import invalid, store
 
 from aiida_dnpmelt.cli import main
+from aiida_dnpmelt.data.frames import FramesData
 
 
 @pytest.fixture
@@ -77,3 +80,23 @@ def test_show_of_what_is_none_fails(tm):
     result = tm("show", "123456")
     assert result.exit_code == 1
     assert "no melting point with the pk 123456" in result.output
+
+
+def test_frames_behind_a_point_are_listed_and_lead_back_to_it(tm, aiida_localhost):
+    frames = FramesData(labelled(3, 8, seed=1, temperature_k=1300.0), phase="liquid", labeller="teacher").store()
+    chain = melt(aiida_localhost, trained(aiida_localhost, "model", frames))
+    melt(aiida_localhost, trained(aiida_localhost, "another"))
+    lines = tm("frames", str(chain.pk)).output.splitlines()
+    assert lines[1].split()[:6] == [str(frames.pk), "3", "8", "liquid", "teacher", "1300"]
+    assert lines[-1] == "3 frames in all"
+    (found,) = json.loads(tm("list", "--frames", str(frames.pk), "--all", "--format", "json").output)
+    assert found["pk"] == chain.pk
+
+
+def test_frames_of_nothing_are_told(tm):
+    chain = store()
+    assert "No labelled frames" in tm("frames", str(chain.pk)).output
+    assert "no melting temperature with the pk" in tm("frames", "999999").output
+    refused = tm("list", "--frames", str(chain.pk))
+    assert refused.exit_code == 1
+    assert f"--frames: node {chain.pk} holds no labelled frames" in refused.output

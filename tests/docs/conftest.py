@@ -12,6 +12,9 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 from ase.build import bulk
+from physics.labelled import labelled
+
+from aiida_dnpmelt.data.frames import FramesData
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [*sorted(DOCS.rglob("*.md")), DOCS.parent / "README.md"]
@@ -40,10 +43,11 @@ def rows(page: Path) -> list[list[str]]:
 
 @dataclass(frozen=True)
 class Reader:
-    """Where a reader works, and the work chain that has a melting temperature."""
+    """Where a reader works, the work chain that has a melting temperature, and labelled frames."""
 
     folder: Path
     chain: orm.WorkChainNode
+    frames: FramesData
 
 
 @pytest.fixture(scope="module")
@@ -69,4 +73,5 @@ def reader(aiida_profile: Any, tmp_path_factory: pytest.TempPathFactory, potenti
     builder.temperature = orm.Float(1327.0)
     builder.seeds = orm.List([1])
     _, chain = run_get_node(builder)
-    return Reader(folder, chain)
+    frames = FramesData(labelled(2), phase="solid", labeller="a teacher").store()
+    return Reader(folder, chain, frames)

@@ -22,6 +22,7 @@ SHORT = (
     "potential show",
     "tm list",
     "tm show",
+    "tm frames",
     "report PK",
     "--dry-run",
     "--help",
@@ -81,7 +82,7 @@ def test_commands_are_understood_and_the_short_ones_succeed(page, reader, monkey
     monkeypatch.chdir(reader.folder)
     for words in commands(page, "aiida-dnpmelt"):
         filled = [str(reader.chain.pk) if word == "PK" else word for word in words]
-        filled = ["my_model.pb" if word == "MODEL" else word for word in filled]
+        filled = [{"MODEL": "my_model.pb", "FRAMES": str(reader.frames.pk)}.get(word, word) for word in filled]
         if not any(short in " ".join(words) for short in SHORT):
             parse(main, "aiida-dnpmelt", filled)
             continue

@@ -2,34 +2,16 @@ from __future__ import annotations
 
 import pytest
 from aiida import orm
-from aiida.common.links import LinkType
 from physics.labelled import labelled
-from report.stored_melting import chain_node, coexist, potential, unstored_potential
+from provenance.stored_lineage import melt, trained
+from report.stored_melting import potential
 
 from aiida_dnpmelt.data.frames import FramesData
-from aiida_dnpmelt.data.potential import PotentialData
-from aiida_dnpmelt.provenance.lineage import TRAINING_TYPE, frames_behind, points_from
+from aiida_dnpmelt.provenance.lineage import frames_behind, points_from
 
 
 def stored_frames(seed: int) -> FramesData:
     return FramesData(labelled(2, 8, seed=seed), phase="solid", labeller="teacher").store()
-
-
-def trained(computer: orm.Computer, label: str, *inputs: orm.Data) -> PotentialData:
-    """Return a model that a training has left."""
-    job = orm.CalcJobNode(computer=computer, process_type=TRAINING_TYPE)
-    for index, node in enumerate(inputs):
-        job.base.links.add_incoming(node, LinkType.INPUT_CALC, f"input_{index}")
-    job.store()
-    model = unstored_potential(label)
-    model.base.links.add_incoming(job, LinkType.CREATE, "potential")
-    return model.store()
-
-
-def melt(computer: orm.Computer, model: PotentialData) -> orm.WorkChainNode:
-    chain = chain_node("tpc")
-    coexist(chain, computer, model, 1300.0)
-    return chain
 
 
 def test_every_frame_behind_a_melting_temperature_and_every_one_from_a_frame(aiida_profile_clean, aiida_localhost):

@@ -1,0 +1,68 @@
+"""Clear up after a daemon that was killed: end what it left running, and find processes that nobody goes on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psutil
+from aiida import load_profile, orm
+from aiida.engine.processes.control import get_active_processes, get_process_tasks
+from aiida.manage import get_manager
+from aiida.manage.configuration import Profile, get_config
+
+_PATIENCE = 20
+"""Seconds that a process has to hand back its tasks before it is killed."""
+
+
+def end_leftovers(profile: Profile) -> int:
+    """End workers and broker of a daemon that is gone, and return how many there were.
+
+    Beside those of a new daemon they would go on unseen: nobody counts them, and nobody stops them.
+    """
+    left = sorted(_left(profile.name), key=lambda each: "broker" in each[0])  # workers hand their tasks back to it
+    for _, process in left:
+        process.terminate()
+        if psutil.wait_procs([process], timeout=_PATIENCE)[1]:
+            process.kill()
+    return len(left)
+
+
+def lost_processes(profile: Profile) -> tuple[list[orm.ProcessNode], list[orm.ProcessNode]]:
+    """Return active processes that no worker would take up, while neither daemon nor broker run.
+
+    :return: those that a process with a task waits for, and others: Python may run them without a daemon, so that
+        taking them up might run them twice.
+    """
+    load_profile(profile.name, allow_switch=True)
+    broker = get_manager().get_broker()
+    if broker is None:
+        return [], []
+    tasks = set(get_process_tasks(broker))
+    lost = [node for node in get_active_processes() if node.pk not in tasks and _can_go_on(node)]
+    awaited = [node for node in lost if any(caller.pk in tasks for caller in _callers(node))]
+    return awaited, [node for node in lost if node not in awaited and not any(_callers(node))]
+
+
+def _left(profile: str) -> Iterator[tuple[list[str], psutil.Process]]:
+    """Yield the processes that a daemon starts for a profile in the folder of AiiDA that is used here."""
+    folder, log = str(get_config().dirpath), f"circus-{profile}.log"
+    for process in psutil.process_iter():
+        try:
+            line = process.cmdline()
+            ours = line[2:5] == ["-p", profile, "daemon"] or (line[-1:] and line[-1].endswith(log))
+            if ours and process.environ().get("AIIDA_PATH") == folder:
+                yield line, process
+        except psutil.Error:  # it has ended, or is somebody else's
+            continue
+
+
+def _can_go_on(node: orm.ProcessNode) -> bool:
+    """Tell whether a process can be taken up by a worker: functions cannot."""
+    return isinstance(node, orm.WorkChainNode | orm.CalcJobNode) and node.checkpoint is not None
+
+
+def _callers(node: orm.ProcessNode) -> Iterator[orm.ProcessNode]:
+    """Yield what has called a process, and what has called that."""
+    while node.caller is not None:
+        node = node.caller
+        yield node
