@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psutil
 from aiida import load_profile, orm
@@ -10,20 +11,23 @@ from aiida.engine.processes.control import get_active_processes, get_process_tas
 from aiida.manage import get_manager
 from aiida.manage.configuration import Profile, get_config
 
+_ORDER = ("start-circus", "stats", "worker", "broker")
+"""What a daemon consists of, in the order in which it is ended: workers hand their tasks back to the broker."""
 _PATIENCE = 20
 """Seconds that a process has to hand back its tasks before it is killed."""
 
 
 def end_leftovers(profile: Profile) -> int:
-    """End workers and broker of a daemon that is gone, and return how many there were.
+    """End what is left of a daemon that is gone, and return how many processes that were.
 
     Beside those of a new daemon they would go on unseen: nobody counts them, and nobody stops them.
     """
-    left = sorted(_left(profile.name), key=lambda each: "broker" in each[0])  # workers hand their tasks back to it
+    left = sorted(_left(profile.name), key=lambda each: _ORDER.index(each[0]))
     for _, process in left:
-        process.terminate()
-        if psutil.wait_procs([process], timeout=_PATIENCE)[1]:
-            process.kill()
+        with suppress(psutil.NoSuchProcess):  # the one before may have ended it
+            process.terminate()
+            if psutil.wait_procs([process], timeout=_PATIENCE)[1]:
+                process.kill()
     return len(left)
 
 
@@ -43,17 +47,23 @@ def lost_processes(profile: Profile) -> tuple[list[orm.ProcessNode], list[orm.Pr
     return awaited, [node for node in lost if node not in awaited and not any(_callers(node))]
 
 
-def _left(profile: str) -> Iterator[tuple[list[str], psutil.Process]]:
-    """Yield the processes that a daemon starts for a profile in the folder of AiiDA that is used here."""
-    folder, log = str(get_config().dirpath), f"circus-{profile}.log"
+def _left(profile: str) -> Iterator[tuple[str, psutil.Process]]:
+    """Yield the parts of daemons of a profile in the folder of AiiDA that is used here, and which part each is."""
+    folder = str(get_config().dirpath)
     for process in psutil.process_iter():
         try:
-            line = process.cmdline()
-            ours = line[2:5] == ["-p", profile, "daemon"] or (line[-1:] and line[-1].endswith(log))
-            if ours and process.environ().get("AIIDA_PATH") == folder:
-                yield line, process
+            part = _part(process.cmdline(), profile)
+            if part in _ORDER and process.environ().get("AIIDA_PATH") == folder:
+                yield part, process
         except psutil.Error:  # it has ended, or is somebody else's
             continue
+
+
+def _part(line: list[str], profile: str) -> str | None:
+    """Return which part of the daemon of a profile a command line starts, None if it starts none."""
+    if line[2:5] == ["-p", profile, "daemon"] and len(line) > 5:
+        return line[5]
+    return "stats" if line and line[-1].endswith(f"circus-{profile}.log") else None
 
 
 def _can_go_on(node: orm.ProcessNode) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from aiida import orm
+from aiida.common.links import LinkType
 from physics.labelled import labelled
 from provenance.stored_lineage import melt, trained
 from report.stored_melting import potential
@@ -33,6 +34,24 @@ def test_every_frame_behind_a_melting_temperature_and_every_one_from_a_frame(aii
     assert points_from(second.pk) == [of_parent.pk, of_child.pk, of_other.pk]
     assert points_from(third.pk) == [of_child.pk]
     assert points_from(check.pk) == []
+
+
+def test_a_graph_with_more_paths_than_can_be_counted_is_no_trouble(aiida_profile_clean, aiida_localhost):
+    # As in a learning loop: each step takes two nodes and gives two, so that 60 steps have 2^60 paths.
+    first = stored_frames(1)
+    pair: list[orm.Data] = [trained(aiida_localhost, "first", first), first]
+    for _ in range(60):
+        step = orm.CalcFunctionNode()
+        for index, node in enumerate(pair):
+            step.base.links.add_incoming(node, LinkType.INPUT_CALC, f"input_{index}")
+        step.store()
+        pair = [orm.Int(0), orm.Int(1)]
+        for index, node in enumerate(pair):
+            node.base.links.add_incoming(step, LinkType.CREATE, f"output_{index}")
+            node.store()
+    chain = melt(aiida_localhost, trained(aiida_localhost, "last", *pair))
+    assert [node.pk for node in frames_behind(chain.pk)] == [first.pk]
+    assert points_from(first.pk) == [chain.pk]
 
 
 def test_what_holds_no_melting_temperature_or_no_frames_is_refused(aiida_profile_clean):
