@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import psutil
 from aiida import load_profile, orm
+from aiida.brokers import ZeromqBroker
+from aiida.brokers.zeromq.service import ZeromqBrokerService
 from aiida.engine.processes.control import get_active_processes, get_process_tasks
 from aiida.manage import get_manager
 from aiida.manage.configuration import Profile, get_config
@@ -26,9 +29,20 @@ def end_leftovers(profile: Profile) -> int:
     for _, process in left:
         with suppress(psutil.NoSuchProcess):  # the one before may have ended it
             process.terminate()
-            if psutil.wait_procs([process], timeout=_PATIENCE)[1]:
-                process.kill()
+            end = time.monotonic() + _PATIENCE
+            while lives(process.pid) and time.monotonic() < end:
+                time.sleep(0.1)
+            process.kill()
+    _forget_dead_broker(profile)
     return len(left)
+
+
+def lives(pid: int) -> bool:
+    """Tell whether a process is there and not a zombie, which an orphan is until somebody asks for its exit status."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def lost_processes(profile: Profile) -> tuple[list[orm.ProcessNode], list[orm.ProcessNode]]:
@@ -47,6 +61,13 @@ def lost_processes(profile: Profile) -> tuple[list[orm.ProcessNode], list[orm.Pr
     return awaited, [node for node in lost if node not in awaited and not any(_callers(node))]
 
 
+def take_up(nodes: Sequence[orm.ProcessNode]) -> None:
+    """Send a task for each process, as their submission did, while the daemon runs."""
+    controller = get_manager().get_process_controller()
+    for node in nodes:
+        controller.continue_process(node.pk, nowait=False, no_reply=True)
+
+
 def _left(profile: str) -> Iterator[tuple[str, psutil.Process]]:
     """Yield the parts of daemons of a profile in the folder of AiiDA that is used here, and which part each is."""
     folder = str(get_config().dirpath)
@@ -57,6 +78,19 @@ def _left(profile: str) -> Iterator[tuple[str, psutil.Process]]:
                 yield part, process
         except psutil.Error:  # it has ended, or is somebody else's
             continue
+
+
+def _forget_dead_broker(profile: Profile) -> None:
+    """Remove the files in which a broker that was killed says where it can be reached.
+
+    A new worker may read them before the new broker writes its own, and would then wait for tasks at a place where
+    nobody is, for ever.
+    """
+    if profile.process_control_backend != "core.zeromq":
+        return
+    with ZeromqBroker(profile) as broker:
+        if not broker.check_service_reachable():
+            ZeromqBrokerService(get_config().filepaths(profile)["broker_service"]["dir"]).stop()
 
 
 def _part(line: list[str], profile: str) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import psutil
 from aiida.brokers import ZeromqBroker
 from aiida.engine.daemon.client import (
     DaemonClient,
@@ -13,7 +12,6 @@ from aiida.engine.daemon.client import (
     DaemonStalePidException,
     get_daemon_client,
 )
-from aiida.engine.processes.control import revive_processes
 from aiida.manage.configuration import Profile
 from aiida.orm import ProcessNode
 from aiida.plugins import BrokerFactory
@@ -21,7 +19,7 @@ from aiida.plugins import BrokerFactory
 from .check import Check
 from .postgres_programs import PostgresError
 from .profile import cluster_of
-from .recovery import end_leftovers, lost_processes
+from .recovery import end_leftovers, lives, lost_processes, take_up
 
 UP = "run `aiida-dnpmelt services up`"
 TIMEOUT = 60
@@ -48,7 +46,7 @@ def up(profile: Profile, workers: int = 1) -> Iterator[str]:
     client.start_daemon(number_workers=workers, timeout=TIMEOUT)
     yield f"the daemon started (PID {client.get_daemon_pid()})"
     if awaited:
-        revive_processes(awaited)
+        take_up(awaited)
         yield f"processes that had lost their tasks go on: {_numbers(awaited)}"
     if others:
         yield (
@@ -141,7 +139,7 @@ def _answers(client: DaemonClient) -> bool:
     :raises aiida.engine.daemon.client.DaemonException: if there is one that does not answer.
     """
     pid = client.get_daemon_pid()
-    if pid is None or not psutil.pid_exists(pid):
+    if pid is None or not lives(pid):
         return False
     try:
         client.get_status(TIMEOUT)

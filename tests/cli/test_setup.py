@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -157,6 +158,28 @@ def test_what_a_killed_daemon_left_is_ended(user, command):
     output = user.must("services", command)
     assert "ended 3 processes that an earlier daemon had left" in output
     assert parts_of_daemon(user) == (whole if command == "up" else {})
+    user.must("services", "down")
+
+
+def kill_all(user: User) -> None:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("AIIDA_PATH") == str(user.home / ".aiida"):
+                process.kill()
+
+
+def test_after_a_crash_the_worker_listens_where_the_new_broker_is(user):
+    user.must("services", "up")
+    (sockets,) = (user.home / ".aiida" / "broker").glob("*/broker.sockets")
+    kill_all(user)
+    assert sockets.exists(), "nothing is stale: this test is about what a dead broker leaves"
+    user.must("services", "down")
+    assert not sockets.exists()
+    user.must("services", "up")
+    status, end = sockets.with_name("broker.status"), time.time() + 60
+    while not status.exists() or json.loads(status.read_text())["task_subscribers"] < 1:
+        assert time.time() < end, "no worker has asked for tasks"
+        time.sleep(0.5)
     user.must("services", "down")
 
 
