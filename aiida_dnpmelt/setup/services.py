@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 from aiida.brokers import ZeromqBroker
@@ -44,6 +45,7 @@ def up(profile: Profile, workers: int = 1) -> Iterator[str]:
     yield from _ended(profile)
     awaited, others = lost_processes(profile)
     client.start_daemon(number_workers=workers, timeout=TIMEOUT)
+    _await_broker(profile)
     yield f"the daemon started (PID {client.get_daemon_pid()})"
     if awaited:
         take_up(awaited)
@@ -74,6 +76,18 @@ def _ended(profile: Profile) -> Iterator[str]:
     number = end_leftovers(profile)
     if number:
         yield f"ended {number} processes that an earlier daemon had left"
+
+
+def _await_broker(profile: Profile) -> None:
+    """Wait until tasks can be sent: with ZeroMQ the daemon starts the broker, and does not wait for it.
+
+    :raises aiida.engine.daemon.client.DaemonException: if the broker is not there after :data:`TIMEOUT`.
+    """
+    end = time.monotonic() + TIMEOUT
+    while not (broker := check_broker(profile)).ok:
+        if time.monotonic() > end:
+            raise DaemonException(f"{broker.message}, {TIMEOUT} s after the start of the daemon")
+        time.sleep(0.2)
 
 
 def _numbers(nodes: Sequence[ProcessNode]) -> str:
