@@ -7,8 +7,12 @@ from typing import Any, get_args
 import numpy as np
 from aiida.common.exceptions import ValidationError
 from aiida.orm import TrajectoryData
+from numpy.typing import NDArray
 
 from aiida_dnpmelt.physics.frames import LabelledFrames, Phase
+
+CONVERGED = "converged"
+"""Optional array: whether the electrons of each frame are self-consistent, where the labeller says it."""
 
 PHASES: tuple[str, ...] = get_args(Phase)
 _LABELS = {
@@ -33,10 +37,12 @@ class FramesData(TrajectoryData):
         *,
         phase: str = "solid",
         labeller: str = "",
+        converged: NDArray[np.bool_] | None = None,
         **kwargs: Any,
     ) -> None:
         """Take the frames.
 
+        :param converged: whether the electrons of each frame are self-consistent, shape (f,), if it is known.
         :raises ValueError: if the phase is unknown.
         """
         super().__init__(**kwargs)
@@ -52,6 +58,8 @@ class FramesData(TrajectoryData):
         )
         for name, field in _LABELS.items():
             self.set_array(name, np.asarray(getattr(frames, field), dtype=float))
+        if converged is not None:
+            self.set_array(CONVERGED, np.asarray(converged, dtype=bool))
         self.base.attributes.set_many({"phase": phase, "labeller": labeller, "number_of_frames": len(frames)})
 
     @property

@@ -59,7 +59,7 @@ class PotentialData(SinglefileData):
             if type_map is None or cutoff is None:
                 raise ValueError(
                     f"'{name}' is a DeePMD model, so type_map and cutoff must be given: import it by "
-                    "`aiida-dnpmelt potential import`, or run the job 'dnpmelt.deepmd_show', which reads them"
+                    "`aiida-dnpmelt import potential`, or run the job 'dnpmelt.deepmd_show', which reads them"
                 )
         else:
             if type_map is not None or cutoff is not None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 
 import pytest
 from aiida.orm import Int
@@ -31,63 +30,6 @@ def copper(potentials_folder) -> PotentialData:
 @pytest.fixture
 def alloy(potentials_folder) -> PotentialData:
     return PotentialData.get_or_create(potentials_folder / "CuNi.eam.alloy")
-
-
-def test_import_twice_makes_one_node(potential, potentials_folder, tmp_path):
-    path = str(tmp_path / "platinum.eam")
-    _, *table = (potentials_folder / "Pt_u3.eam").read_text().splitlines(keepends=True)
-    Path(path).write_text("a heading of its own\n" + "".join(table))
-    first = potential("import", path, "--origin", "doi:10.1/x", "--licence", "free", "--label", "platinum")
-    assert first.exit_code == 0, first.output
-    node = PotentialData.find(path)
-    assert first.output == f"[OK] potential {node.pk}: platinum, eam, Pt, cutoff 5.3 Angstrom\n"
-    assert (node.origin, node.licence) == ("doi:10.1/x", "free")
-    again = potential("import", path, "--label", "other")
-    assert again.exit_code == 0
-    assert f"[OK] potential {node.pk}: platinum" in again.output
-    assert "It was stored before" in again.output
-
-
-def test_import_with_a_pair_style_of_choice(potential, potentials_folder):
-    path = str(potentials_folder / "Fe_mm.eam.fs")
-    result = potential("import", path, "--pair-style", "eam/alloy")
-    assert result.exit_code == 0, result.output
-    assert PotentialData.find(path, "eam/alloy").type_map == ["Fe"]
-
-
-def test_import_of_a_model_runs_one_job(potential, tiny_model, tmp_path, dp_code):
-    model = tmp_path / "model.pb"
-    # An unknown, empty field of the protocol buffer: another file, the same model.
-    model.write_bytes(tiny_model.read_bytes() + b"\xfa\xff\x7f\x00")
-    first = potential("import", str(model), "--origin", "a test", "--code", dp_code.full_label)
-    assert first.exit_code == 0, first.output
-    node = PotentialData.find(model)
-    assert f"[OK] potential {node.pk}: model.pb, deepmd, Cu Ni, cutoff 3.5 Angstrom" in first.output
-    assert (node.origin, node.creator.label) == ("a test", "show_model.pb")
-    again = potential("import", str(model), "--code", "not-needed@localhost")
-    assert f"[OK] potential {node.pk}: model.pb" in again.output
-    assert "It was stored before" in again.output
-
-
-def test_import_of_a_model_without_a_code_names_the_remedy(potential, tmp_path):
-    (tmp_path / "graph.pb").write_text("never stored")
-    result = potential("import", str(tmp_path / "graph.pb"), "--code", "dp@nowhere")
-    assert result.exit_code == 1
-    assert "aiida-dnpmelt setup" in result.output
-
-
-@pytest.mark.parametrize(
-    ("name", "message"), [("broken.eam", "'broken.eam' is not a file for"), ("library.meam", "does not tell")]
-)
-def test_import_of_a_wrong_file_fails_with_the_reason(potential, tmp_path, name, message):
-    (tmp_path / name).write_text("no potential")
-    result = potential("import", str(tmp_path / name))
-    assert result.exit_code == 1
-    assert message in result.output
-
-
-def test_import_of_a_missing_file_fails(potential, tmp_path):
-    assert potential("import", str(tmp_path / "none.eam")).exit_code == 2
 
 
 def test_list_as_a_table(potential, copper):

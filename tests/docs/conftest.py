@@ -13,6 +13,8 @@ from aiida import orm
 from aiida.engine import run_get_node
 from ase.build import bulk
 from physics.labelled import labelled
+from physics.synthetic_frames import copper_frames
+from vasp_files import vasprun
 
 from aiida_dnpmelt.data.frames import FramesData
 
@@ -61,6 +63,8 @@ def reader(aiida_profile: Any, tmp_path_factory: pytest.TempPathFactory, potenti
     folder = tmp_path_factory.mktemp("reader")
     shutil.copy(potentials_folder / "Cu_mishin1.eam.alloy", folder)
     (folder / "my_model.pb").write_bytes(b"only its name is looked at")
+    (folder / "runs").mkdir()
+    (folder / "runs" / "vasprun.xml").write_text(vasprun(copper_frames(2)))
     bulk("Zr", "bcc", a=3.6, cubic=True).write(folder / "bcc_zr.cif")
     computer, _ = ensure_computer(folder / "scratch")
     codes = {engine.label: ensure_code(engine, computer)[0] for engine in find_engines()}

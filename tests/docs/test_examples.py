@@ -17,7 +17,8 @@ from aiida_dnpmelt.cli import main
 from .conftest import DOCS, PAGES
 
 SHORT = (
-    "potential import Cu",
+    "import potential Cu",
+    "import dataset",
     "potential list",
     "potential show",
     "tm list",

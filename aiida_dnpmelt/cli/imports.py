@@ -1,0 +1,136 @@
+"""Commands that take in what others made: `import potential`, `import dataset`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import format_option, profile_option
+from .tables import FORMATS, echo_rows
+
+if TYPE_CHECKING:
+    from aiida_dnpmelt.provenance.importers import Imported
+
+COLUMNS = ("source", "kind", "state", "pk", "phase", "frames", "usable", "usable_pk", "dropped", "remark")
+
+
+@click.group()
+def imports() -> None:
+    """Store labelled frames and potentials that others made, with where they come from."""
+
+
+@imports.command("potential")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--origin", default="", help="Where it comes from: text, DOI or URL.")
+@click.option("--licence", default="", help="Licence of the file.")
+@click.option("--label", default="", help="Label of the node. Default: the name of the file.")
+@click.option("--pair-style", help="Pair style of LAMMPS. Default: what the suffix stands for.")
+@click.option("--code", default="dp@localhost", show_default=True, help="Code that opens a DeePMD model.")
+@profile_option
+def import_potential_command(
+    file: Path, origin: str, licence: str, label: str, pair_style: str | None, code: str
+) -> None:
+    """Store a potential, after a check that it is one. The same file is never stored twice."""
+    from aiida.common.exceptions import NotExistent
+
+    from aiida_dnpmelt.data.potential import PotentialData
+    from aiida_dnpmelt.provenance.importers import import_potential
+
+    from .potential import row_of
+
+    try:
+        known = PotentialData.find(file, pair_style)
+        node = known or import_potential(file, pair_style, origin, licence, label, code)
+    except NotExistent as error:
+        raise click.ClickException(
+            f"{error}: run `aiida-dnpmelt setup`, or name a code of DeePMD-kit with --code"
+        ) from error
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    row = row_of(node)
+    what = f"potential {row['pk']}: {row['label']}, {row['pair_style']}, {' '.join(row['elements'])}"
+    click.echo(f"[OK] {what}, cutoff {row['cutoff_angstrom']:g} Angstrom")
+    if known is not None:
+        click.echo(f"It was stored before and stays as it is, see `aiida-dnpmelt potential show {node.pk}`.")
+
+
+@imports.command("dataset")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--element", help="Chemical symbol; checked, and needed for sets that do not name it.")
+@click.option(
+    "--phase",
+    type=click.Choice(["solid", "liquid", "interface"]),
+    help="Phase of all frames. Default: liquid from the experimental melting temperature on, else solid.",
+)
+@click.option("--temperature", type=float, help="Temperature in K of frames that do not say it, as those of data sets.")
+@click.option("--origin", default="", help="Where the files come from: text, DOI or URL.")
+@click.option("--licence", default="", help="Licence of the files.")
+@click.option("--sigmas", type=float, help="Drop energies further from the median than so many standard deviations.")
+@click.option("--keep-unconverged", is_flag=True, help="Keep frames whose electrons did not come to self-consistency.")
+@format_option(*FORMATS)
+@profile_option
+def import_dataset_command(
+    path: Path,
+    element: str | None,
+    phase: str | None,
+    temperature: float | None,
+    origin: str,
+    licence: str,
+    sigmas: float | None,
+    keep_unconverged: bool,
+    output_format: str,
+) -> None:
+    """Store labelled frames: a vasprun.xml, an OUTCAR, a data set of DeePMD-kit, or all below a folder.
+
+    Nothing is stored twice. Frames that cannot be trained on stay out of the usable ones, with the reason on record.
+    The exit status is 1 if a source is refused.
+    """
+    from pydantic import ValidationError
+
+    from aiida_dnpmelt.calculations.validators import explain
+    from aiida_dnpmelt.physics.screening import ScreeningSettings
+    from aiida_dnpmelt.provenance.importers import import_dataset
+
+    if temperature is not None and not 0 < temperature <= 20_000:
+        raise click.ClickException(f"--temperature: {temperature:g} K is outside the allowed range 0 to 20000 K")
+    try:
+        screening = ScreeningSettings(energy_sigmas=sigmas, converged=not keep_unconverged)
+        done = list(import_dataset(path, element, phase, temperature, origin, licence, screening))
+    except ValidationError as error:
+        raise click.ClickException(explain(error, "screening")) from error
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    echo_rows([_row(each, path) for each in done], COLUMNS, output_format)
+    if output_format == "table":
+        click.echo(_summary(done))
+    if any(each.state == "refused" for each in done):
+        raise click.exceptions.Exit(1)
+
+
+def _row(each: Imported, path: Path) -> dict[str, Any]:
+    return {
+        "source": str(each.source.path.relative_to(path)) if path.is_dir() else path.name,
+        "kind": each.source.kind,
+        "state": each.state,
+        "pk": each.node.pk if each.node else "",
+        "phase": each.node.phase if each.node else "",
+        "frames": each.number,
+        "usable": len(each.screened.frames) if each.screened else 0,
+        "usable_pk": each.screened.pk if each.screened else "",
+        "dropped": [f"{number} {reason}" for reason, number in each.dropped],
+        "remark": each.remark,
+    }
+
+
+def _summary(done: list[Imported]) -> str:
+    """Return one sentence on all of it."""
+    dropped: Counter[str] = Counter()
+    for each in done:
+        dropped.update(dict(each.dropped))
+    usable = sum(len(each.screened.frames) for each in done if each.screened)
+    states = ", ".join(f"{number} {state}" for state, number in Counter(each.state for each in done).items())
+    reasons = ", ".join(f"{number} {reason}" for reason, number in dropped.items())
+    return f"{len(done)} sources ({states}): {usable} usable frames" + (f"; dropped: {reasons}" if reasons else "")

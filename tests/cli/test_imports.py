@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from aiida.orm import load_node
+from click.testing import CliRunner, Result
+from physics.synthetic_frames import copper_frames
+from vasp_files import vasprun
+
+from aiida_dnpmelt.cli import main
+from aiida_dnpmelt.data.potential import PotentialData
+
+
+@pytest.fixture
+def imports(aiida_profile):
+    """Give a function that runs `aiida-dnpmelt import` on the profile of the test."""
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["import", *arguments, "--profile", aiida_profile.name])
+
+    return run
+
+
+def test_import_twice_makes_one_node(imports, potentials_folder, tmp_path):
+    path = str(tmp_path / "platinum.eam")
+    _, *table = (potentials_folder / "Pt_u3.eam").read_text().splitlines(keepends=True)
+    Path(path).write_text("a heading of its own\n" + "".join(table))
+    first = imports("potential", path, "--origin", "doi:10.1/x", "--licence", "free", "--label", "platinum")
+    assert first.exit_code == 0, first.output
+    node = PotentialData.find(path)
+    assert first.output == f"[OK] potential {node.pk}: platinum, eam, Pt, cutoff 5.3 Angstrom\n"
+    assert (node.origin, node.licence) == ("doi:10.1/x", "free")
+    again = imports("potential", path, "--label", "other")
+    assert again.exit_code == 0
+    assert f"[OK] potential {node.pk}: platinum" in again.output
+    assert "It was stored before" in again.output
+
+
+def test_import_with_a_pair_style_of_choice(imports, potentials_folder):
+    path = str(potentials_folder / "Fe_mm.eam.fs")
+    result = imports("potential", path, "--pair-style", "eam/alloy")
+    assert result.exit_code == 0, result.output
+    assert PotentialData.find(path, "eam/alloy").type_map == ["Fe"]
+
+
+def test_import_of_a_model_runs_one_job(imports, tiny_model, tmp_path, dp_code):
+    model = tmp_path / "model.pb"
+    # An unknown, empty field of the protocol buffer: another file, the same model.
+    model.write_bytes(tiny_model.read_bytes() + b"\xfa\xff\x7f\x00")
+    first = imports("potential", str(model), "--origin", "a test", "--code", dp_code.full_label)
+    assert first.exit_code == 0, first.output
+    node = PotentialData.find(model)
+    assert f"[OK] potential {node.pk}: model.pb, deepmd, Cu Ni, cutoff 3.5 Angstrom" in first.output
+    assert (node.origin, node.creator.label) == ("a test", "show_model.pb")
+    again = imports("potential", str(model), "--code", "not-needed@localhost")
+    assert f"[OK] potential {node.pk}: model.pb" in again.output
+    assert "It was stored before" in again.output
+
+
+def test_import_of_a_model_without_a_code_names_the_remedy(imports, tmp_path):
+    (tmp_path / "graph.pb").write_text("never stored")
+    result = imports("potential", str(tmp_path / "graph.pb"), "--code", "dp@nowhere")
+    assert result.exit_code == 1
+    assert "aiida-dnpmelt setup" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("broken.eam", "'broken.eam' is not a file for"), ("library.meam", "does not tell")]
+)
+def test_import_of_a_wrong_file_fails_with_the_reason(imports, tmp_path, name, message):
+    (tmp_path / name).write_text("no potential")
+    result = imports("potential", str(tmp_path / name))
+    assert result.exit_code == 1
+    assert message in result.output
+
+
+def test_import_of_a_missing_file_fails(imports, tmp_path):
+    assert imports("potential", str(tmp_path / "none.eam")).exit_code == 2
+
+
+@pytest.fixture
+def runs(tmp_path) -> Path:
+    for name, frames in (("good", copper_frames(3, seed=31)), ("bad", copper_frames(1, seed=32))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "vasprun.xml").write_text(vasprun(frames, changes=[1e-8, 1e-8, 2.0][-len(frames) :]))
+    return tmp_path
+
+
+def test_dataset_says_what_became_of_each_source(imports, runs):
+    result = imports("dataset", str(runs), "--origin", "doi:10.1/x")
+    assert result.exit_code == 0, result.output
+    assert "good/vasprun.xml" in result.output
+    assert result.output.endswith("2 sources (2 stored): 2 usable frames; dropped: 2 unconverged\n")
+    rows = json.loads(imports("dataset", str(runs), "--format", "json").output)
+    assert [(row["source"], row["state"], row["usable"], row["dropped"], row["remark"]) for row in rows] == [
+        ("bad/vasprun.xml", "known", 0, ["1 unconverged"], "1 of 3 ionic steps"),
+        ("good/vasprun.xml", "known", 2, ["1 unconverged"], ""),
+    ]
+    assert load_node(rows[1]["usable_pk"]).creator.inputs.frames.pk == rows[1]["pk"]
+    assert load_node(rows[1]["pk"]).base.attributes.get("origin") == "doi:10.1/x"
+
+
+def test_unconverged_frames_are_kept_on_demand(imports, runs):
+    result = imports("dataset", str(runs), "--keep-unconverged", "--format", "json")
+    assert [row["usable"] for row in json.loads(result.output)] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sigmas", "1"], "screening.energy_sigmas: Input should be greater than or equal to 2 (got 1.0)"),
+        (["--temperature", "-1"], "--temperature: -1 K is outside the allowed range 0 to 20000 K"),
+        (["--phase", "gas"], "'gas' is not one of 'solid', 'liquid', 'interface'"),
+    ],
+)
+def test_dataset_refuses(imports, runs, options, message):
+    result = imports("dataset", str(runs), *options)
+    assert result.exit_code != 0
+    assert message in result.output
+
+
+def test_dataset_of_another_element_is_refused_with_a_status(imports, runs):
+    result = imports("dataset", str(runs), "--element", "Ag")
+    assert result.exit_code == 1
+    assert "element is Ag, the frames hold Cu" in result.output
+    assert "2 refused" in result.output
+
+
+def test_folder_without_frames_is_refused(imports, tmp_path):
+    result = imports("dataset", str(tmp_path))
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")

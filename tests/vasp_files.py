@@ -1,0 +1,103 @@
+"""Write the files of VASP from true labels, with its own precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from ase.units import GPa
+
+from aiida_dnpmelt.physics.frames import LabelledFrames
+
+INCAR = {"IBRION": 0, "NSW": 3, "NELM": 60, "EDIFF": 1e-6, "TEBEG": 1200.0, "TEEND": 1200.0, "ISPIN": 2, "LWAVE": False}
+NO_CHANGE = 1e-8
+"""A last change of the free energy in eV that is below every EDIFF."""
+
+
+def vasprun(
+    frames: LabelledFrames,
+    incar: Mapping[str, object] | None = None,
+    changes: Sequence[float] | None = None,
+    version: str = "5.4.1",
+) -> str:
+    """Return a `vasprun.xml`.
+
+    :param incar: tags besides those of `INCAR`.
+    :param changes: of the free energy in the last electronic step of each frame, in eV.
+    """
+    tags = {**INCAR, **(incar or {})}
+    symbol, number = frames.symbols[0], len(frames.symbols)
+    head = [
+        '<?xml version="1.0" encoding="ISO-8859-1"?>',
+        "<modeling>",
+        f' <generator>\n  <i name="program" type="string">vasp </i>\n  <i name="version" type="string">{version}  </i>',
+        " </generator>",
+        " <incar>",
+        *(f"  {_tag(name, value)}" for name, value in tags.items()),
+        " </incar>",
+        ' <kpoints>\n  <varray name="kpointlist" >',
+        *(f"   <v>  {x:.8f}  0.00000000  0.00000000 </v>" for x in (0.0, 0.25)),
+        "  </varray>\n </kpoints>",
+        ' <parameters>\n  <separator name="electronic" >',
+        *(f"   {_tag(name, tags[name])}" for name in ("NELM", "EDIFF")),
+        '  </separator>\n  <separator name="ionic" >',
+        f"   {_tag('NSW', tags['NSW'])}\n  </separator>\n </parameters>",
+        f' <atominfo>\n  <atoms>  {number} </atoms>\n  <types>  1 </types>\n  <array name="atoms" >\n   <set>',
+        *(f"    <rc><c>{symbol:2s}</c><c>   1</c></rc>" for symbol in frames.symbols),
+        '   </set>\n  </array>\n  <array name="atomtypes" >\n   <set>',
+        f"    <rc><c>  {number}</c><c>{symbol:2s}</c><c>63.5</c><c>11.0</c><c>  PAW_PBE {symbol} 22Jun2005  </c></rc>",
+        "   </set>\n  </array>\n </atominfo>",
+        f' <structure name="initialpos" >\n{_structure(frames, 0)}\n </structure>',
+    ]
+    changes = changes or [NO_CHANGE] * len(frames)
+    steps = [_calculation(frames, index, changes[index]) for index in range(len(frames))]
+    tail = f' <structure name="finalpos" >\n{_structure(frames, len(frames) - 1)}\n </structure>\n</modeling>\n'
+    return "\n".join([*head, *steps, tail])
+
+
+def _tag(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return f'<i type="logical" name="{name}"> {"T" if value else "F"}  </i>'
+    if isinstance(value, int):
+        return f'<i type="int" name="{name}">{value:6d}</i>'
+    return (
+        f'<i name="{name}">{value:16.8f}</i>'
+        if isinstance(value, float)
+        else f'<i type="string" name="{name}">{value}</i>'
+    )
+
+
+def _rows(name: str, values: np.ndarray) -> str:
+    rows = "\n".join("    <v>" + "".join(f" {value:16.8f}" for value in row) + " </v>" for row in values)
+    return f'   <varray name="{name}" >\n{rows}\n   </varray>'
+
+
+def _structure(frames: LabelledFrames, index: int) -> str:
+    cell = frames.cells[index]
+    fractions = frames.positions[index] @ np.linalg.inv(cell)
+    volume = f'    <i name="volume"> {np.linalg.det(cell):16.8f} </i>'
+    return f"  <crystal>\n{_rows('basis', cell)}\n{volume}\n  </crystal>\n{_rows('positions', fractions)}"
+
+
+def _energies(free: float, *, wrong_extrapolation: bool) -> str:
+    extrapolated = -0.0039 if wrong_extrapolation else free + 1e-4
+    values = {"e_fr_energy": free, "e_wo_entrp": free + 2e-4, "e_0_energy": extrapolated}
+    rows = "\n".join(f'    <i name="{name}">{value:17.8f} </i>' for name, value in values.items())
+    return f'   <energy>\n    <i name="pawaedc">**************** </i>\n{rows}\n   </energy>'
+
+
+def _calculation(frames: LabelledFrames, index: int, change: float) -> str:
+    energy, cell = frames.energies_ev[index], frames.cells[index]
+    stress = frames.virials_ev[index] / np.linalg.det(cell) / (0.1 * GPa)
+    cycle = (energy + 5.0, energy - 1e-3 + change, energy - 1e-3)  # the last value of the cycle is not the final one
+    scsteps = "\n".join(f"  <scstep>\n{_energies(free, wrong_extrapolation=False)}\n  </scstep>" for free in cycle)
+    return "\n".join(
+        [
+            f" <calculation>\n{scsteps}\n  <structure>\n{_structure(frames, index)}\n  </structure>",
+            _rows("forces", frames.forces_ev_per_angstrom[index]),
+            _rows("stress", stress),
+            _energies(energy, wrong_extrapolation=True),
+            '  <eigenvalues><array><set comment="spin 1"><r>  -3.0  1.0 </r></set></array></eigenvalues>',
+            '  <time name="totalsc">    1.00    1.01</time>\n </calculation>',
+        ]
+    )
