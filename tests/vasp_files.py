@@ -101,3 +101,91 @@ def _calculation(frames: LabelledFrames, index: int, change: float) -> str:
             '  <time name="totalsc">    1.00    1.01</time>\n </calculation>',
         ]
     )
+
+
+def outcar(
+    frames: LabelledFrames,
+    incar: Mapping[str, object] | None = None,
+    changes: Sequence[float] | None = None,
+    finished: bool = True,
+) -> str:
+    """Return what the readers of `OUTCAR` look at: settings, and of each step cell, forces, stress and energy."""
+    tags = {**INCAR, **(incar or {})}
+    symbol, number = frames.symbols[0], len(frames.symbols)
+    changes = changes or [NO_CHANGE] * len(frames)
+    lines = [
+        " vasp.5.4.1 24Jun15 (build for tests) complex",
+        f" POTCAR:    PAW_PBE {symbol} 22Jun2005",
+        f"   TITEL  = PAW_PBE {symbol} 22Jun2005",
+        f"   ions per type =            {number:5d}",
+        f"   NWRITE =      2    write-flag & timer\n   NELM   = {tags['NELM']:6d};   NELMIN=  4; NELMDL= -5",
+        f"   EDIFF  = {tags['EDIFF']:.1E}   stopping-criterion for ELM",
+        f"   NSW    = {tags['NSW']:6d}    number of steps for IOM",
+        f"   IBRION = {tags['IBRION']:6d}    ionic relax: 0-MD 1-quasi-New 2-CG",
+        "   NKPTS =      2   k-points in BZ     NKDIM =      2   number of bands    NBANDS=     12",
+    ]
+    for index in range(len(frames)):
+        steps = 3 if changes[index] <= tags["EDIFF"] else int(tags["NELM"])
+        lines += [f"--- Iteration {index + 1:6d}({step:4d})  ---" for step in range(1, steps + 1)]
+        lines.append(_outcar_step(frames, index))
+    if finished:
+        lines += [
+            " General timing and accounting informations for this job:",
+            *(
+                f"{name:>42s}: {value:12.3f}"
+                for name, value in (
+                    ("Total CPU time used (sec)", 1),
+                    ("User time (sec)", 1),
+                    ("System time (sec)", 0),
+                    ("Elapsed time (sec)", 1),
+                    ("Maximum memory used (kb)", 1000),
+                    ("Average memory used (kb)", 0),
+                )
+            ),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _outcar_step(frames: LabelledFrames, index: int) -> str:
+    cell, positions, energy = frames.cells[index], frames.positions[index], frames.energies_ev[index]
+    stress = frames.virials_ev[index] / np.linalg.det(cell) / (0.1 * GPa)
+    inverse = np.linalg.inv(cell).T
+    vectors = "\n".join(
+        "    " + "".join(f"{value:13.9f}" for value in (*cell[row], *inverse[row])) for row in range(3)
+    )
+    in_kb = "".join(f"{stress[place]:12.5f}" for place in ((0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (2, 0)))
+    rows = "\n".join(
+        "".join(f"{value:13.5f}" for value in position) + " " + "".join(f"{value:14.6f}" for value in force)
+        for position, force in zip(positions, frames.forces_ev_per_angstrom[index], strict=True)
+    )
+    line = " " + 83 * "-"
+    return "\n".join(
+        [
+            "  FORCE on cell =-STRESS in cart. coord.  units (eV):",
+            "  Direction    XX          YY          ZZ          XY          YZ          ZX",
+            "  " + 86 * "-",
+            *(f"  {part:8s}" + 6 * "     0.00000" for part in (*"1234567890", "Total")),
+            f"  in kB {in_kb}",
+            "  external pressure =        0.00 kB  Pullay stress =        0.00 kB",
+            "\n VOLUME and BASIS-vectors are now :\n" + line,
+            "  energy-cutoff  :      400.00",
+            f"  volume of cell : {np.linalg.det(cell):12.2f}",
+            "      direct lattice vectors                 reciprocal lattice vectors",
+            vectors,
+            f"\n POSITION{39 * ' '}TOTAL-FORCE (eV/Angst)\n{line}\n{rows}\n{line}",
+            "    total drift:                                0.000000      0.000000      0.000000\n",
+            "  FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)",
+            f"  free  energy   TOTEN  = {energy:18.8f} eV\n",
+            f"  energy  without entropy= {energy:16.8f}  energy(sigma->0) = {energy:16.8f}",
+        ]
+    )
+
+
+def contcar(symbol: str, cell: np.ndarray, positions: np.ndarray, velocities: np.ndarray | None = None) -> str:
+    """Return a `CONTCAR`: positions in Angstrom, velocities in Angstrom/fs, and the head of a predictor's block."""
+    lines = ["standin", "   1.00000000000000", *("".join(f"{x:22.16f}" for x in row) for row in cell)]
+    lines += [f"   {symbol}", f"   {len(positions)}", "Direct"]
+    lines += ["".join(f"{x:20.16f}" for x in row) for row in positions @ np.linalg.inv(cell)]
+    if velocities is not None:
+        lines += [" ", *("".join(f"{x:16.8E}" for x in row) for row in velocities), " ", "           1"]
+    return "\n".join(lines) + "\n"
