@@ -150,9 +150,7 @@ def _outcar_step(frames: LabelledFrames, index: int) -> str:
     cell, positions, energy = frames.cells[index], frames.positions[index], frames.energies_ev[index]
     stress = frames.virials_ev[index] / np.linalg.det(cell) / (0.1 * GPa)
     inverse = np.linalg.inv(cell).T
-    vectors = "\n".join(
-        "    " + "".join(f"{value:13.9f}" for value in (*cell[row], *inverse[row])) for row in range(3)
-    )
+    vectors = "\n".join("    " + "".join(f"{value:13.9f}" for value in (*cell[row], *inverse[row])) for row in range(3))
     in_kb = "".join(f"{stress[place]:12.5f}" for place in ((0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (2, 0)))
     rows = "\n".join(
         "".join(f"{value:13.5f}" for value in position) + " " + "".join(f"{value:14.6f}" for value in force)

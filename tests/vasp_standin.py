@@ -2,7 +2,9 @@
 
 EMT is a true potential: the energies, forces and stresses in the files are those of one function. What it is to suffer
 stands in the environment variable VASP_STANDIN, as JSON: ``steps`` after which the job is killed, as at the wall time;
-``unconverged`` numbers of ionic steps, from 1; ``torn`` to leave the files as a crash in the middle of writing does.
+``unconverged`` numbers of ionic steps, from 1; ``torn`` to leave the files as a crash in the middle of
+writing does. With ``once``, a file that is made then, it suffers that in the first job only; with ``at``, in runs at
+that temperature in K only.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from ase.calculators.emt import EMT
 from vasp_files import contcar, outcar, vasprun
 
 from aiida_dnpmelt.physics.frames import LabelledFrames
+
+BINDING_EV = 3.5
+"""Taken off the energy of each atom: that of EMT is 0 in the crystal, that of VASP in atoms apart."""
 
 UNCONVERGED_BY = 0.5
 """Change of the free energy in the last electronic step of an unconverged frame, and its error, in eV."""
@@ -44,7 +49,7 @@ def label(atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
     """Return energy (eV), forces (eV/Angstrom) and virial (eV, +P V)."""
     atoms.calc = EMT()
     return (
-        atoms.get_potential_energy(),
+        atoms.get_potential_energy() - BINDING_EV * len(atoms),
         atoms.get_forces(),
         -atoms.get_stress(voigt=False) * atoms.get_volume(),
     )
@@ -81,7 +86,14 @@ def rescale(atoms: Atoms, temperature: float) -> None:
 def main() -> int:
     """Run in the current folder; the exit status is that of a killed job if it is to be killed."""
     fate = json.loads(os.environ.get("VASP_STANDIN", "{}"))
+    if "once" in fate:
+        if Path(fate["once"]).exists():
+            fate = {}
+        else:
+            Path(fate["once"]).touch()
     tags = read_incar()
+    if "at" in fate and abs(fate["at"] - float(tags.get("TEBEG", 0))) > 1:
+        fate = {}
     potcar = Path("POTCAR").read_text()
     assert Path("KPOINTS").read_text().strip()
     assert "VRHFIN" in potcar

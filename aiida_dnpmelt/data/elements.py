@@ -7,6 +7,7 @@ The keys of the column `sources` are:
   edition (2005), chapter 3, table 1.
 * ``AM76``: lattice, N. W. Ashcroft, N. D. Mermin, Solid State Physics (1976), through
   `ase.data.reference_states`.
+* ``Kittel8m``: saturation magnetisation at 0 K in Bohr magnetons an atom, Kittel, chapter 12, table 2.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Element:
 
     ``melting_temperature`` is in K, ``cohesive_energy`` in eV/atom. ``lattice`` is stable at room temperature
     (else below melting), not always what melts: Ti and Zr melt from bcc. ``a`` and ``c`` are in
-    Angstrom: ``c`` is None but for hcp, both are None for ``other``.
+    Angstrom: ``c`` is None but for hcp, both are None for ``other``. ``magnetic_moment`` of ferromagnets is in Bohr
+    magnetons an atom, None for others.
     """
 
     symbol: str
@@ -38,6 +40,7 @@ class Element:
     lattice: Lattice
     a: float | None
     c: float | None
+    magnetic_moment: float | None
     sources: str
 
 
@@ -69,5 +72,6 @@ def _element(row: dict[str, str]) -> Element:
         lattice=cast(Lattice, row["lattice"]),
         a=float(row["a_A"]) if row["a_A"] else None,
         c=float(row["c_A"]) if row["c_A"] else None,
+        magnetic_moment=float(row["magnetic_moment_muB"]) if row["magnetic_moment_muB"] else None,
         sources=row["sources"],
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -117,6 +117,16 @@ class VaspRun:
         changes = np.array([step.last_change_ev for step in self.steps])
         return changes <= self.threshold_ev + _RESOLUTION_EV
 
+    def arrays(self) -> dict[str, Array]:
+        """Return cells, positions and labels of the steps, by their names in `LabelledFrames`; some may be NaN."""
+        return {
+            "cells": np.array([step.cell for step in self.steps]),
+            "positions": np.array([step.positions for step in self.steps]),
+            "energies_ev": np.array([step.energy_ev for step in self.steps]),
+            "forces_ev_per_angstrom": np.array([step.forces_ev_per_angstrom for step in self.steps]),
+            "virials_ev": np.array([step.virial_ev for step in self.steps]),
+        }
+
     @property
     def temperatures_k(self) -> Array:
         """Return the temperature in K that each step was to have, from TEBEG to TEEND in equal parts; else NaN."""
@@ -134,15 +144,20 @@ def read_vasprun(path: Path) -> VaspRun:
 
     :raises OSError: if the file cannot be read. What it holds raises nothing.
     """
-    reader, cut = _Reader(), None
     with path.open("rb") as handle:
-        try:
-            for event, element in iterparse(handle, events=("start", "end"), forbid_dtd=True):
-                reader.take(event, element)
-        except ParseError as error:
-            cut = f"the file ends early or is damaged: {error}"
-        except DefusedXmlException as error:
-            cut = f"the file declares what no output of VASP does: {error}"
+        return read_stream(handle)
+
+
+def read_stream(handle: BinaryIO) -> VaspRun:
+    """Return what an open `vasprun.xml` says, as far as it goes."""
+    reader, cut = _Reader(), None
+    try:
+        for event, element in iterparse(handle, events=("start", "end"), forbid_dtd=True):
+            reader.take(event, element)
+    except ParseError as error:
+        cut = f"the file ends early or is damaged: {error}"
+    except DefusedXmlException as error:
+        cut = f"the file declares what no output of VASP does: {error}"
     return reader.run(cut)
 
 

@@ -125,14 +125,7 @@ def _of_vasprun(run: VaspRun, symbol: str | None, temperature_k: float | None) -
     if not run.steps:
         return Dataset(None, flaw=run.flaw or "no ionic step", details=details)
     _check_element(run.symbols, symbol)
-    frames = {
-        "cells": np.array([step.cell for step in run.steps]),
-        "positions": np.array([step.positions for step in run.steps]),
-        "energies_ev": np.array([step.energy_ev for step in run.steps]),
-        "forces_ev_per_angstrom": np.array([step.forces_ev_per_angstrom for step in run.steps]),
-        "virials_ev": np.array([step.virial_ev for step in run.steps]),
-        "temperatures_k": _temperatures(run.temperatures_k, temperature_k),
-    }
+    frames = {**run.arrays(), "temperatures_k": _temperatures(run.temperatures_k, temperature_k)}
     return _finite(run.symbols, frames, run.converged, run.flaw, details)
 
 
