@@ -35,6 +35,8 @@ STORAGE_FREE = (
     "workchains/test_deepmd_training.py",
     "workchains/test_melting.py",
     "workchains/test_training.py",
+    "workchains/test_vasp_md.py",
+    "workchains/labelling/test_vasp.py",
     "report/test_page.py",
     "setup/test_engines",
     "setup/test_postgres",

@@ -179,7 +179,9 @@ def label_report(settings: orm.Dict, runs: orm.Dict, **screened: orm.Dict) -> or
     names = {"large_force": "force", "unconverged": "unconverged", "energy": "energy", "outlier": "outlier"}
     by_name = {}
     for name, starts in runs["starts"].items():
-        report = screened[name].get_dict() if name in screened else {"seen": 0, "kept": 0, "dropped": {}}
+        report: dict[str, Any] = {"seen": 0, "kept": 0, "dropped": {}}
+        if name in screened:
+            report = screened[name].get_dict()
         expected = starts * label.frames_per_start
         by_name[name] = {
             "expected": expected,
@@ -203,11 +205,12 @@ def read_retrieved(retrieved: orm.FolderData) -> VaspRun:
 
 
 def _incar(choices: VaspSettings, label: LabelSettings, start: Start, steps: int, temperature: float) -> dict[str, Any]:
-    tags = dict(choices.tags)
+    tags, table = dict(choices.tags), elements()
+    moments = [table[symbol].magnetic_moment if symbol in table else None for symbol in start.symbols]
+    if any(moment is not None for moment in moments):
+        tags.setdefault("ispin", 2)
     if int(tags.get("ispin", 1)) == 2:
-        table = elements()
         usual = choices.magnetic_moment_mu_b
-        moments = [table[s].magnetic_moment if s in table else None for s in start.symbols]
         tags["magmom"] = " ".join(f"{usual if moment is None else moment:g}" for moment in moments)
     if not steps:
         return {**tags, "ibrion": -1, "nsw": 0}

@@ -28,7 +28,7 @@ class VaspSettings(BaseModel):
         ge=0,
         le=10,
         description="First magnetic moment of atoms in Bohr magnetons, where the table of the elements has none; used "
-        "with ISPIN = 2.",
+        "with ISPIN = 2, which is set for elements that have one there.",
     )
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aiida.orm import WorkChainNode
 
 MOST_REPETITIONS = 1_000_000
+REFERENCE = "dnpmelt.label_reference"
 
 _OPTIONS = (
     click.option("--element", help="Chemical symbol; its lattice and guess come from the table of the elements."),
@@ -27,6 +28,12 @@ _OPTIONS = (
     click.option(
         "--reference-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Or a file of it."
     ),
+    click.option("--vasp-code", help="VASP labels frames instead of a potential: its code, such as 'vasp@cluster'."),
+    click.option("--potcar-family", help="With --vasp-code: family of POTCAR files."),
+    click.option("--potcar", "potcars", multiple=True, help="Name of a POTCAR that is not the symbol, such as Ti_pv."),
+    click.option("--vasp-protocol", type=click.Choice(["balanced", "paper"]), help="Settings of VASP.  [balanced]"),
+    click.option("--vasp-mpi", type=click.IntRange(min=1), help="MPI processes of a job of VASP; 1 if not given."),
+    click.option("--vasp-wallclock", type=click.IntRange(min=60), help="Wall time of a job of VASP in s."),
     click.option("--pressure", type=float, help="Pressure in GPa; 0 if not given."),
     click.option("--temperature", type=float, help="Guess of T_m in K instead of the experimental one."),
     click.option("--iterations", type=int, help="Most iterations of the learning."),
@@ -56,7 +63,7 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--protocol", type=click.Choice(["balanced", "fast", "paper"]), default="balanced", show_default=True)
 @_common
 def learn(**values: Any) -> None:
-    """Grow a training set and models of it by adaptive learning, with a reference potential as teacher."""
+    """Grow a training set and models of it by adaptive learning, with a reference potential or VASP as teacher."""
     from aiida_dnpmelt.workchains.adaptive_learning import AdaptiveLearningWorkChain
 
     _launch(values, AdaptiveLearningWorkChain, {})
@@ -69,7 +76,7 @@ def learn(**values: Any) -> None:
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="With --watch: page of the result.")
 @_common
 def melt(teacher: bool, report: Path | None, **values: Any) -> None:
-    """Learn models from a reference potential, and compute their melting temperature and how far it is from its own."""
+    """Learn models from a reference potential or VASP, and compute T_m and how far it is from the teacher's."""
     from aiida_dnpmelt.workchains.melting import MeltingWorkChain
 
     if report is not None and not values["watch"]:
@@ -98,8 +105,9 @@ def _launch(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> WorkCha
 def _builder(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> ProcessBuilder:
     from aiida import orm
 
-    reference = potential_of(values["reference"], values["reference_file"], "--reference")
-    code = load_code(values["reference_code"] or usual_code(reference), "--reference-code")
+    labelling, labeller = _teacher(values)
+    if labeller != REFERENCE and more:
+        more = {**more, "teacher": False}  # its own T_m would take years
     overrides = _learning_overrides(values)
     if more:
         coexistence: dict[str, Any] = {}
@@ -113,15 +121,56 @@ def _builder(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> Proces
         load_code(values["training_code"], "--training-code"),
         load_code(values["lammps_code"], "--lammps-code"),
         load_structure(values["element"], values["lattice"], values["structure_file"]),
-        {"code": code, "potential": reference},
+        labelling,
         values["protocol"],
         overrides,
         **more,
+        labeller=labeller,
     )
+    options = _vasp_options(values)
+    if options:
+        (builder.learning if more else builder).labelling_options = orm.Dict(options)
     for name in ("pressure", "temperature"):
         if values[name] is not None:
             builder[name] = orm.Float(values[name])
     return builder
+
+
+def _teacher(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the inputs of what labels frames, and its entry point.
+
+    :raises ValueError: if it is not said, or twice.
+    """
+    if values["vasp_code"] is None:
+        for name in ("potcar_family", "potcars", "vasp_protocol", "vasp_mpi", "vasp_wallclock"):
+            if values[name]:
+                raise ValueError(f"--{name.replace('potcars', 'potcar').replace('_', '-')}: it goes with --vasp-code")
+        reference = potential_of(values["reference"], values["reference_file"], "--reference")
+        code = load_code(values["reference_code"] or usual_code(reference), "--reference-code")
+        return {"code": code, "potential": reference}, REFERENCE
+    from aiida_dnpmelt.workchains.labelling.vasp import VaspLabelWorkChain
+
+    if values["reference"] is not None or values["reference_file"] is not None:
+        raise ValueError("give either --vasp-code or --reference")
+    if values["potcar_family"] is None:
+        raise ValueError("--potcar-family: VASP needs one, see `aiida-vasp potcar listfamilies`")
+    labelling = VaspLabelWorkChain.get_labelling_from_protocol(
+        load_code(values["vasp_code"], "--vasp-code"),
+        values["potcar_family"],
+        values["vasp_protocol"],
+        potential_mapping={name.split("_")[0]: name for name in values["potcars"]},
+    )
+    return labelling, "dnpmelt.label_vasp"
+
+
+def _vasp_options(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the jobs of VASP that were given."""
+    options: dict[str, Any] = {}
+    if values["vasp_mpi"]:
+        options["resources"] = {"num_machines": 1, "num_mpiprocs_per_machine": values["vasp_mpi"]}
+    if values["vasp_wallclock"]:
+        options["max_wallclock_seconds"] = values["vasp_wallclock"]
+    return options
 
 
 def _learning_overrides(values: dict[str, Any]) -> dict[str, Any]:
@@ -156,7 +205,7 @@ def _forecast(builder: ProcessBuilder) -> str:
     learning = builder if "plan" in builder else builder.learning
     found = forecast_learning(builder.structure, learning)
     lines = [
-        f"{builder.structure.get_formula()} with {learning.labelling['potential'].label} as teacher, "
+        f"{builder.structure.get_formula()} with {_name_of_teacher(learning.labelling)} as teacher, "
         f"protocol {builder.protocol.value}:",
         f"  first {found.first_labels} labels; then at most {found.iterations} iterations of {found.models} trainings, "
         f"{found.explorations} explorations and at most {found.labels_an_iteration} labels",
@@ -175,3 +224,10 @@ def _forecast(builder: ProcessBuilder) -> str:
                 f"{teacher.atom_steps:.3g} atom-steps"
             )
     return "\n".join(lines)
+
+
+def _name_of_teacher(labelling: Any) -> str:
+    """Return what labels frames, in words."""
+    if "potential" in labelling:
+        return str(labelling["potential"].label)
+    return f"{labelling['code'].full_label} ({labelling['potential_family'].value})"

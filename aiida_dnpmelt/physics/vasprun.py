@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Value = str | int | float | bool | list[float]
 
-_RESOLUTION_EV: Final = 1e-8
-"""Energies have eight decimals in the file: a change by one of the last is none."""
+_RESOLUTION_EV: Final = 1.5e-8
+"""Energies have eight decimals in the file, so that a change is off by up to one of the last."""
 _KBAR: Final = 0.1 * GPa
 _CONVERTERS: Final[dict[str, Callable[[str], Any]]] = {
     "int": int,

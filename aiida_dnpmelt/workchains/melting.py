@@ -119,16 +119,18 @@ class MeltingWorkChain(WorkChain):
         protocol: str | None = None,
         overrides: Mapping[str, Any] | None = None,
         teacher: bool = False,
+        labeller: str = "dnpmelt.label_reference",
     ) -> ProcessBuilder:
         """Return a builder with the settings of a protocol.
 
         :param training_code: DeePMD-kit.
         :param lammps_code: LAMMPS that knows the pair style ``deepmd``.
-        :param labelling: inputs of the labeller: ``code`` and ``potential`` of a reference.
+        :param labelling: inputs of the labeller, for the default one ``code`` and ``potential``.
         :param protocol: ``balanced`` (default) or ``fast``.
         :param overrides: values over the protocol's, in its sections ``learning``, ``tpc``, ``teacher_tpc``,
             ``correction`` and ``seed``.
-        :param teacher: whether the T_m of the reference is computed as well.
+        :param teacher: whether the T_m of the reference is computed as well; it must be a potential.
+        :param labeller: entry point of the work chain that labels frames.
         :raises ValueError: for an unknown protocol or section.
         """
         values = load_protocol("melting", protocol)
@@ -138,7 +140,7 @@ class MeltingWorkChain(WorkChain):
         name = values["name"]
         values = merge(values, dict(overrides or {}))
         learning = AdaptiveLearningWorkChain.get_builder_from_protocol(
-            training_code, lammps_code, structure, labelling, name, values.get("learning", {})
+            training_code, lammps_code, structure, labelling, name, values.get("learning", {}), labeller
         )
         builder = cls.get_builder()
         builder.structure = structure

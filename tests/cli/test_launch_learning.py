@@ -51,6 +51,42 @@ def test_paper_asks_for_three_stages(launch):
     assert "14 iterations of 3 trainings, 3 explorations" in result.output
 
 
+VASP = ("--vasp-code", "vasp@localhost", "--potcar-family", "PBE.invented")
+
+
+@pytest.fixture
+def vasp(localhost, potcar_family) -> None:
+    if not orm.QueryBuilder().append(orm.InstalledCode, filters={"label": "vasp"}).count():
+        orm.InstalledCode(label="vasp", computer=localhost, filepath_executable="/bin/false").store()
+
+
+def test_dry_run_with_vasp_as_teacher(launch, vasp):
+    for command in ("learn", "melt"):
+        result = launch(command, *VASP, "--vasp-protocol", "paper", "--dry-run", file=None)
+        assert result.exit_code == 0, result.output
+        assert "Cu4 with vasp@localhost (PBE.invented) as teacher, protocol balanced" in result.output
+        assert "the teacher: " not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "message"),
+    [
+        (VASP, {}, "give either --vasp-code or --reference"),
+        (VASP[:2], {"file": None}, "--potcar-family: VASP needs one"),
+        (VASP[2:], {}, "--potcar-family: it goes with --vasp-code"),
+        (("--potcar", "Cu_pv"), {}, "--potcar: it goes with --vasp-code"),
+        (("--vasp-mpi", "4"), {}, "--vasp-mpi: it goes with --vasp-code"),
+        ((*VASP[:3], "nobody's"), {"file": None}, "labelling: potential_family: "),
+        ((*VASP, "--potcar", "Cu_pv"), {"file": None}, "labelling: potential_family: "),
+        (("--vasp-code", "vasp@moon", *VASP[2:]), {"file": None}, "--vasp-code: there is no code 'vasp@moon'"),
+    ],
+)
+def test_wrong_input_for_vasp_is_told(launch, vasp, arguments, changes, message):
+    result = launch("learn", *arguments, "--dry-run", **changes)
+    assert result.exit_code == 1, result.output
+    assert message in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "changes", "message"),
     [

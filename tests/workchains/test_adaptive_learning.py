@@ -11,6 +11,7 @@ from learning_loops import PLAN, finished_loop, loop_inputs, plan_with
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.workchains.adaptive_learning import AdaptiveLearningWorkChain
+from aiida_dnpmelt.workchains.labelling.vasp import VaspLabelWorkChain
 from aiida_dnpmelt.workchains.protocols import load_protocols
 
 CODES = AdaptiveLearningWorkChain.exit_codes
@@ -202,3 +203,35 @@ def test_builder_has_the_settings_of_the_protocol(parts, protocol):
     assert AdaptiveLearningWorkChain.spec().inputs.validate(builder._inputs(prune=True)) is None
     with pytest.raises(ValueError, match="overrides: plans unknown"):
         AdaptiveLearningWorkChain.get_builder_from_protocol(dp, lmp_deepmd, structure, {}, protocol, {"plans": PLAN})
+
+
+def test_loop_taught_by_vasp(parts, make_vasp, potcar_family):
+    """Jobs of VASP are cut after three ionic steps and leave every fourth frame unconverged: the loop goes on."""
+    dp, lmp_deepmd, _, _ = parts
+    labelling = VaspLabelWorkChain.get_labelling_from_protocol(
+        make_vasp(steps=3, unconverged=[4]), potcar_family, "paper", {"kpoints_spacing_per_angstrom": 2.0}
+    )
+    # Models of eight frames lead to cells that nobody would train on; here they only have to come through.
+    labelling["screening"] = orm.Dict({"maximum_energy_ev_per_atom": 1e4, "maximum_force_ev_per_angstrom": 1e5})
+    crystals = {**PLAN["first_frames"]["crystals"], "number": 3, "label": {"steps": 4, "frames_per_start": 2}}
+    melt = {"steps": 2, "frames_per_start": 2, "melt_ps": 0.004, "relax_ps": 0.004, "timestep_fs": 2.0}
+    melts = {**PLAN["first_frames"]["melts"], "number": 1, "label": melt}
+    plan = plan_with(
+        first_frames={"crystals": crystals, "melts": melts}, maximum_iterations=1, check_frames=2, target_shift_k=None
+    )
+    inputs = loop_inputs(dp, lmp_deepmd, None, None, plan=plan, labelling=labelling, labeller="dnpmelt.label_vasp")
+    options = orm.Dict({"resources": {"num_machines": 1}, "withmpi": False})
+    node = run_get_node(AdaptiveLearningWorkChain, **inputs, labelling_options=options).node
+    assert node.exit_status == CODES.ERROR_NOT_CONVERGED.status, node.exit_message
+    frames = node.outputs.frames
+    assert {name: len(each.frames) for name, each in frames.items() if name.startswith("first")} == {
+        "first_crystals": 6,
+        "first_melts": 2,
+    }
+    assert any(name.startswith("iteration_01_candidates") for name in frames)
+    assert {each.labeller for each in frames.values()} == {"VASP 5.4.1, PAW_PBE Cu 22Jun2005"}
+    told = node.outputs.comparisons.iteration_01.get_dict()
+    assert told["models"].keys() == {"seed_1", "seed_2"}
+    behind = [each for each in node.called_descendants if each.process_label == "VaspMdCalculation"]
+    assert len(behind) > len(frames)
+    assert all(job.inputs.potential["Cu"].sha512 for job in behind)

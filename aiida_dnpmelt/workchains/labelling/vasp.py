@@ -8,11 +8,12 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
 from aiida_vasp.data.potcar import PotcarData
+from pydantic import ValidationError
 
 from aiida_dnpmelt.calculations.label_settings import LabelSettings
 from aiida_dnpmelt.calculations.lammps_label import LammpsLabelCalculation, starts_of
 from aiida_dnpmelt.calculations.screening import screen_frames
-from aiida_dnpmelt.calculations.validators import fits
+from aiida_dnpmelt.calculations.validators import explain, fits
 from aiida_dnpmelt.calculations.vasp_frames import (
     LABEL,
     MELT,
@@ -25,6 +26,7 @@ from aiida_dnpmelt.calculations.vasp_frames import (
 from aiida_dnpmelt.calculations.vasp_settings import VaspSettings
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.physics.screening import ScreeningSettings
+from aiida_dnpmelt.workchains.protocols import load_protocol, merge
 from aiida_dnpmelt.workchains.steps import submit_once, why
 from aiida_dnpmelt.workchains.vasp_md import VaspMdWorkChain
 
@@ -108,6 +110,33 @@ class VaspLabelWorkChain(WorkChain):
         except Exception as exception:  # aiida-vasp raises several kinds
             return f"potential_family: {exception}"
         return None
+
+    @classmethod
+    def get_labelling_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        potential_family: str,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        potential_mapping: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Return what a learning needs as ``labelling`` to be taught by VASP.
+
+        :param code: VASP.
+        :param potential_family: family of POTCAR files.
+        :param protocol: ``balanced`` (default) or ``paper``.
+        :param overrides: values over the protocol's, see `VaspSettings`.
+        :param potential_mapping: name of the POTCAR of each element, if it is not its symbol.
+        :raises ValueError: for an unknown protocol or setting.
+        """
+        values = merge(load_protocol("vasp_label", protocol), dict(overrides or {}))
+        settings = {name: value for name, value in values.items() if name not in ("name", "description")}
+        try:
+            VaspSettings(**settings)
+        except ValidationError as exception:
+            raise ValueError(explain(exception, "vasp")) from exception
+        mapping = {"potential_mapping": orm.Dict(dict(potential_mapping))} if potential_mapping else {}
+        return {"code": code, "potential_family": orm.Str(potential_family), "vasp": orm.Dict(settings), **mapping}
 
     def setup(self) -> None:
         """Draw velocities and make the parameters of all runs."""
