@@ -18,7 +18,7 @@ def test_every_exit_code_has_a_remedy(process):
         if "`E" in row[0]
     }
     own, _ = dnpmelt_tables.exit_codes(dnpmelt_tables.load_process(process))
-    assert own
+    assert own or process == "aiida.calculations:dnpmelt.vasp_md", "only the job of aiida-vasp has no code of ours"
     assert {(status, name.strip("`")) for status, name, _ in own} <= listed
 
 
