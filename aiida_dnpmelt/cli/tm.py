@@ -72,11 +72,21 @@ def list_(
 def show(pk: int, output_format: str) -> None:
     """Show one melting temperature with all that belongs to it.
 
-    PK is that of the work chain or of its output `melting_point`.
+    PK is that of the work chain, or of its output `melting_point` or `melting`.
     """
-    from aiida_dnpmelt.provenance.query import melting_point
+    from aiida_dnpmelt.provenance.query import melting_point, whole_result
+    from aiida_dnpmelt.report.melting import melting_text
     from aiida_dnpmelt.report.tpc import print_point
 
+    whole = whole_result(pk)
+    if whole is not None:
+        chain, details = whole
+        if output_format == "json":
+            click.echo(json.dumps({"pk": chain, **details}, indent=2))
+            return
+        click.echo(melting_text(details))
+        click.echo(f"work chain {chain}; all of it on a page: aiida-dnpmelt report {chain} -o melt.html")
+        return
     try:
         point = melting_point(pk)
     except ValueError as exception:

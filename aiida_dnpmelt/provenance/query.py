@@ -11,6 +11,7 @@ from typing import Any
 from aiida import orm
 
 PROCESS_TYPE = "aiida.workflows:dnpmelt.tpc"
+MELTING_TYPE = "aiida.workflows:dnpmelt.melting"
 OUTPUT = "melting_point"
 _RANKS = {"invalid": 0, "unfinished": 1, "valid": 2}
 
@@ -95,6 +96,20 @@ def melting_point(pk: int) -> MeltingPoint:
         if pk in (point.pk, point.node_pk):
             return point
     raise ValueError(f"no melting point with the pk {pk}: see `aiida-dnpmelt tm list --all`")
+
+
+def whole_result(pk: int) -> tuple[int, dict[str, Any]] | None:
+    """Return the result of a chain of learning and melting with the PK of its work chain, None if it is something else.
+
+    :param pk: of the work chain, or of its output ``melting``.
+    """
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, filters={"process_type": MELTING_TYPE}, tag="chain", project="id")
+    query.append(orm.Dict, with_incoming="chain", edge_filters={"label": "melting"}, project=["id", "attributes"])
+    for chain_pk, node_pk, values in query.iterall():
+        if pk in (chain_pk, node_pk):
+            return chain_pk, values
+    return None
 
 
 def _filters(

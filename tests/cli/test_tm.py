@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from physics.labelled import labelled
 from provenance.stored_lineage import melt, trained
 from provenance.stored_points import invalid, store
+from report.stored_melting import melting_chain
 
 from aiida_dnpmelt.cli import main
 from aiida_dnpmelt.data.frames import FramesData
@@ -74,6 +75,17 @@ def test_show_of_a_lost_one_gives_no_number(tm):
     text = tm("show", str(chain.pk)).output
     assert "no T_m" in text
     assert "seed_1 froze" in text
+
+
+def test_show_of_a_whole_chain_gives_all_parts(tm, aiida_localhost):
+    chain = melting_chain(aiida_localhost)
+    for pk in (chain.pk, chain.outputs.melting.pk):
+        text = tm("show", str(pk)).output
+        for part in ("2 models", "predicted shift", "corrected to the teacher", "the teacher's own"):
+            assert part in text
+        assert f"aiida-dnpmelt report {chain.pk}" in text
+    found = json.loads(tm("show", str(chain.pk), "--format", "json").output)
+    assert (found["pk"], found["schema"]) == (chain.pk, "dnpmelt.melting")
 
 
 def test_show_of_what_is_none_fails(tm):

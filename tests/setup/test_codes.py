@@ -92,5 +92,12 @@ def test_computer_does_not_wait(localhost):
 def test_jobs_stand_back_behind_the_daemon(localhost):
     assert localhost.get_prepend_text() == LOW_PRIORITY
     script = f"{LOW_PRIORITY}\nnice"
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, start_new_session=True)
     assert (done.stdout.strip(), done.stderr) == ("10", "")
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel does not group processes by session")
+def test_jobs_stand_back_as_a_session(localhost):
+    script = f"{LOW_PRIORITY}\ncat /proc/self/autogroup"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, start_new_session=True)
+    assert done.stdout.strip().endswith("nice 10")
