@@ -5,12 +5,16 @@ line for each repetition, a line for each model, and how often raw and corrected
 Chains that have been run are given by their PKs. With ``--measured`` the teacher's T_m is a number of elsewhere.
 
     python benchmarks/repetitions.py --seeds 1 2 3 4 5 --at-once 2 -- --element Cu --protocol fast --reference-file FILE
-    python benchmarks/repetitions.py --pk 412 1093 --plot repetitions.png
+    python benchmarks/repetitions.py --pk 412 1093 --csv shifts.csv --label 'good models'
+    python benchmarks/repetitions.py --csv shifts.csv --plot shifts.png
+
+With ``--csv`` the models are added to a table, from which ``--plot`` draws all that there are, of whatever profile.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import re
 import subprocess
 import sys
@@ -93,25 +97,65 @@ def line_of(node: orm.WorkChainNode, result: orm.Dict, teacher: Measured) -> tup
     return "| " + " | ".join(cells) + " |", raw.agrees, corrected is not None and corrected.agrees
 
 
-def plot(models: Sequence[Model], file: Path) -> None:
+def add(models: Sequence[Model], label: str, file: Path) -> None:
+    """Add models to a table, in tenths of a kelvin."""
+    new = not file.exists()
+    with file.open("a", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        if new:
+            writer.writerow(["label", "model", "predicted_k", "u_predicted_k", "measured_k", "u_measured_k"])
+        for model in models:
+            values = (*_pair(model.predicted), *_pair(model.measured))
+            writer.writerow([label, model.name, *(f"{value:.1f}" for value in values)])
+
+
+def read(file: Path) -> dict[str, list[Model]]:
+    """Return the models of a table by label."""
+    found: dict[str, list[Model]] = {}
+    with file.open(encoding="utf-8") as handle:
+        for row in csv.DictReader(handle):
+            measured, predicted = (
+                Measured(float(row[f"{name}_k"]), float(row[f"u_{name}_k"])) for name in ("measured", "predicted")
+            )
+            found.setdefault(row["label"], []).append(Model(row["model"], measured, predicted))
+    return found
+
+
+def _pair(value: Measured) -> tuple[float, float]:
+    return value.value_k, value.uncertainty_k
+
+
+def tell(models: Sequence[Model]) -> None:
+    """Print how measured and predicted shifts go together."""
+    rests = np.array([model.measured.value_k - model.predicted.value_k for model in models])
+    errors = np.array([np.hypot(model.measured.uncertainty_k, model.predicted.uncertainty_k) for model in models])
+    print(f"{len(models)} models, measured - predicted: mean {rests.mean():+.1f} K, rms ", end="")
+    print(
+        f"{np.sqrt((rests**2).mean()):.1f} K, in units of its uncertainty {np.sqrt(((rests / errors) ** 2).mean()):.2f}"
+    )
+
+
+def plot(models: dict[str, list[Model]], file: Path) -> None:
     """Draw measured against predicted shifts."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(5, 4.5), layout="constrained")
-    for model in models:
+    figure, axes = pyplot.subplots(figsize=(5.5, 4.5), layout="constrained")
+    for (label, group), colour in zip(models.items(), ("#2166ac", "#1b7837", "#b2182b", "#762a83"), strict=False):
         axes.errorbar(
-            model.predicted.value_k,
-            model.measured.value_k,
-            model.measured.uncertainty_k,
-            model.predicted.uncertainty_k,
+            [model.predicted.value_k for model in group],
+            [model.measured.value_k for model in group],
+            [model.measured.uncertainty_k for model in group],
+            [model.predicted.uncertainty_k for model in group],
             fmt="o",
-            color="C0",
+            color=colour,
             markersize=4,
             linewidth=0.8,
+            label=label,
         )
+    axes.legend(frameon=False)
     axes.axline((0, 0), slope=1, color="0.5", linewidth=0.8)
     axes.set_xlabel("predicted shift of T$_m$ / K")
     axes.set_ylabel("T$_m$(model) − T$_m$(teacher) / K")
@@ -128,9 +172,23 @@ def main() -> None:
     parser.add_argument(
         "--measured", type=float, nargs=2, metavar=("T_M", "U"), help="T_m of the teacher and its u in K"
     )
-    parser.add_argument("--plot", type=Path)
+    parser.add_argument("--csv", type=Path, help="table of models, which those of this call are added to")
+    parser.add_argument("--label", default="", help="what they are called in the table and the plot")
+    parser.add_argument("--plot", type=Path, help="figure of the table")
     parser.add_argument("arguments", nargs="*", help="of `launch melt`, after --")
     options = parser.parse_args()
+    if options.seeds or options.pk:
+        run(options)
+    if options.plot:
+        groups = read(options.csv)
+        for label, group in groups.items():
+            print(label, end=": ")
+            tell(group)
+        plot(groups, options.plot)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the repetitions, and print what came of them and of those that have been run."""
     load_profile(options.profile)
     with ThreadPoolExecutor(options.at_once) as pool:
         pks = list(pool.map(lambda seed: launch(seed, options.profile, options.arguments), options.seeds))
@@ -158,12 +216,9 @@ def main() -> None:
             f"measured {measured.value_k:+.0f}({measured.uncertainty_k:.0f})"
         )
     if models:
-        rests = np.array([model.measured.value_k - model.predicted.value_k for model in models])
-        errors = np.array([np.hypot(model.measured.uncertainty_k, model.predicted.uncertainty_k) for model in models])
-        print(f"measured - predicted: mean {rests.mean():+.1f} K, rms {np.sqrt((rests**2).mean()):.1f} K, ", end="")
-        print(f"rms in units of its uncertainty {np.sqrt(((rests / errors) ** 2).mean()):.2f}")
-        if options.plot:
-            plot(models, options.plot)
+        tell(models)
+    if options.csv:
+        add(models, options.label, options.csv)
 
 
 if __name__ == "__main__":
