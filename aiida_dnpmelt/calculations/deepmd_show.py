@@ -42,6 +42,18 @@ class DeepmdShowCalculation(CalcJob):
             ("licence", "Its licence."),
         ):
             spec.input(name, valid_type=orm.Str, serializer=orm.to_aiida_type, required=False, help=text)
+        for name, text in (
+            ("training_settings", "Settings that the model was trained with: `input.json` or `out.json`."),
+            ("learning_curve", "Learning curve of that training: `lcurve.out`."),
+        ):
+            spec.input(name, valid_type=orm.SinglefileData, required=False, help=text)
+        spec.input(
+            "models_beside",
+            valid_type=orm.Int,
+            serializer=orm.to_aiida_type,
+            required=False,
+            help="Number of models in the folder that these files were found in: they are those of one of them.",
+        )
         options = spec.inputs["metadata"]["options"]
         options["parser_name"].default = "dnpmelt.deepmd_show"
         options["resources"].default = lambda: {"num_machines": 1, "num_mpiprocs_per_machine": 1}
@@ -95,6 +107,11 @@ class DeepmdShowCalculation(CalcJob):
             414,
             "ERROR_NOT_A_POTENTIAL",
             message="The model is no potential for chemical elements: {reason}",
+        )
+        spec.exit_code(
+            415,
+            "ERROR_OTHER_TRAINING",
+            message="The training is that of another model: {reason}",
         )
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:

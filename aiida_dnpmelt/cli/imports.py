@@ -53,6 +53,8 @@ def import_potential_command(
     row = row_of(node)
     what = f"potential {row['pk']}: {row['label']}, {row['pair_style']}, {' '.join(row['elements'])}"
     click.echo(f"[OK] {what}, cutoff {row['cutoff_angstrom']:g} Angstrom")
+    if node.unfinished:
+        click.echo(f"[!] {node.unfinished}: it is not what its settings meant it to be.")
     if known is not None:
         click.echo(f"It was stored before and stays as it is, see `aiida-dnpmelt potential show {node.pk}`.")
 

@@ -13,7 +13,7 @@ from .tables import FORMATS, echo_rows
 if TYPE_CHECKING:
     from aiida_dnpmelt.data.potential import PotentialData
 
-COLUMNS = ("pk", "label", "pair_style", "elements", "cutoff_angstrom", "origin", "licence")
+COLUMNS = ("pk", "label", "pair_style", "elements", "cutoff_angstrom", "origin", "licence", "training")
 
 
 @click.group()
@@ -78,4 +78,12 @@ def row_of(node: PotentialData) -> dict[str, Any]:
         "cutoff_angstrom": node.cutoff,
         "origin": node.origin,
         "licence": node.licence,
+        "training": _training(node),
     }
+
+
+def _training(node: PotentialData) -> str:
+    """Return what is known of the training of a model, in words."""
+    if node.training is None:
+        return ""
+    return node.unfinished or ("ended" if node.training["ended"] else "not known")

@@ -145,6 +145,20 @@ class PotentialData(SinglefileData):
         """Return the licence of the file."""
         return str(self.base.attributes.get("licence"))
 
+    @property
+    def training(self) -> dict[str, Any] | None:
+        """Return what is known of the training of an imported model, see `training_record`; None if nothing is."""
+        found: dict[str, Any] | None = self.base.attributes.get("training", None)
+        return found
+
+    @property
+    def unfinished(self) -> str:
+        """Return in words that the training of the model had not ended; empty if it had, or if it is not known."""
+        training = self.training
+        if training is None or training["ended"] is not False:
+            return ""
+        return f"training unfinished: step {training['last_step']} of {training['planned_steps']}"
+
     def supports(self, species: Sequence[str]) -> bool:
         """Return whether the potential knows all of the chemical symbols."""
         return set(species) <= set(self.type_map)

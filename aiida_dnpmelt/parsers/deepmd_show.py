@@ -12,6 +12,7 @@ from aiida.parsers import Parser
 
 from aiida_dnpmelt.calculations.deepmd_show import ERROR_FILE, LOG_FILE, VERSION_FILE
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
+from aiida_dnpmelt.physics.training_record import training_record
 
 MAX_REASON_LENGTH = 300
 
@@ -48,6 +49,10 @@ class Description:
         return found[1] if found else ""
 
 
+class OtherTrainingError(ValueError):
+    """What is said of a training is not that of the model."""
+
+
 def read_log(text: str) -> Description | None:
     """Return what the log of `dp show` says of the model, None if it ends before that."""
     type_map, descriptor = _TYPE_MAP.search(text), _DESCRIPTOR.search(text)
@@ -75,7 +80,8 @@ class DeepmdShowParser(Parser):
         try:
             self.out("potential", self._potential(description))
         except ValueError as error:
-            return self.exit_codes.ERROR_NOT_A_POTENTIAL.format(reason=error)
+            code = "ERROR_OTHER_TRAINING" if isinstance(error, OtherTrainingError) else "ERROR_NOT_A_POTENTIAL"
+            return self.exit_codes[code].format(reason=error)
         information = {
             "deepmd_version": version[1],
             "type_map": description.type_map,
@@ -86,10 +92,29 @@ class DeepmdShowParser(Parser):
         self.out("information", orm.Dict(information))
         return None
 
-    def _potential(self, description: Description) -> PotentialData:
+    def _training(self, type_map: list[str]) -> dict[str, Any] | None:
+        """Return what is known of the training of the model, None if nothing was given.
+
+        :raises OtherTrainingError: if it is that of another model.
+        """
         inputs = self.node.inputs
+        if not {"training_settings", "learning_curve"} & set(inputs):
+            return None
+        settings = inputs.training_settings.get_content() if "training_settings" in inputs else None
+        curve = inputs.learning_curve.get_content().splitlines() if "learning_curve" in inputs else []
+        beside = {"models_beside": inputs.models_beside.value} if "models_beside" in inputs else {}
+        try:
+            record = training_record(settings, curve)
+        except ValueError as error:
+            raise OtherTrainingError(str(error)) from error
+        if record["type_map"] not in (None, type_map):
+            raise OtherTrainingError(f"its type map is {record['type_map']}, that of the model {type_map}")
+        return {**record, **beside}
+
+    def _potential(self, description: Description) -> PotentialData:
+        inputs, training = self.node.inputs, self._training(description.type_map)
         with inputs.model.open(mode="rb") as handle:
-            return PotentialData(
+            potential = PotentialData(
                 handle,
                 inputs.model.filename,
                 pair_style=DEEPMD,
@@ -99,6 +124,9 @@ class DeepmdShowParser(Parser):
                 licence=inputs.licence.value if "licence" in inputs else "",
                 label=inputs.model.label,
             )
+        if training is not None:
+            potential.base.attributes.set("training", training)
+        return potential
 
     def _failure(self, errors: str) -> ExitCode:
         found = list(_EXCEPTION.finditer(errors))

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from aiida.engine import run_get_node
-from aiida.orm import CalcFunctionNode, Code, Dict, QueryBuilder, SinglefileData, load_code
+from aiida.orm import CalcFunctionNode, Code, Data, Dict, Int, QueryBuilder, SinglefileData, load_code
 
 from aiida_dnpmelt.calculations.deepmd_show import DeepmdShowCalculation
 from aiida_dnpmelt.calculations.screening import screen_frames
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.frames import FramesData
-from aiida_dnpmelt.data.potential import DEEPMD, PotentialData, pair_style_of
+from aiida_dnpmelt.data.potential import DEEPMD, DEEPMD_SUFFIXES, PotentialData, pair_style_of
 from aiida_dnpmelt.physics.frames import LabelledFrames
 from aiida_dnpmelt.physics.matching import match
 from aiida_dnpmelt.physics.screening import ScreeningSettings
@@ -97,22 +97,41 @@ def import_potential(
     licence: str = "",
     label: str = "",
     code: str = DEEPMD_CODE,
+    training_settings: Path | None = None,
+    learning_curve: Path | None = None,
 ) -> PotentialData:
     """Return the stored potential of a file; the same content is never stored twice.
 
     A DeePMD model is opened by a job with ``code``, which this function waits for. The pair style is that of the
-    suffix if none is given.
+    suffix if none is given. `out.json` (or `input.json`) and `lcurve.out` in the folder of a model tell whether its
+    training had ended, unless other files are named.
 
     :raises ValueError: if the file is no such potential, or the job finds that it is none.
     :raises OSError: if the file cannot be read.
     :raises aiida.common.exceptions.NotExistent: if a job is needed and there is no such code.
     """
     if (pair_style or pair_style_of(path)) == DEEPMD:
-        return PotentialData.find(path, DEEPMD) or _show(path, origin, licence, label, load_code(code))
+        beside = _training_files(path, training_settings, learning_curve)
+        return PotentialData.find(path, DEEPMD) or _show(path, origin, licence, label, load_code(code), beside)
     return PotentialData.get_or_create(path, pair_style, origin=origin, licence=licence, label=label)
 
 
-def _show(path: Path, origin: str, licence: str, label: str, code: Code) -> PotentialData:
+def _training_files(path: Path, settings: Path | None, curve: Path | None) -> dict[str, Data]:
+    """Return the inputs that tell of the training of a model."""
+    found = (path.with_name(name) for name in ("out.json", "input.json"))
+    settings = settings or next((file for file in found if file.is_file()), None)
+    curve = curve or (path.with_name("lcurve.out") if path.with_name("lcurve.out").is_file() else None)
+    files: dict[str, Data] = {
+        name: SinglefileData(str(file.absolute()))
+        for name, file in (("training_settings", settings), ("learning_curve", curve))
+        if file is not None
+    }
+    if files:
+        files["models_beside"] = Int(sum(each.suffix in DEEPMD_SUFFIXES for each in path.absolute().parent.iterdir()))
+    return files
+
+
+def _show(path: Path, origin: str, licence: str, label: str, code: Code, training: dict[str, Data]) -> PotentialData:
     model = SinglefileData(str(path.absolute()), label=label or path.name)
     outputs, job = run_get_node(
         DeepmdShowCalculation,
@@ -121,6 +140,7 @@ def _show(path: Path, origin: str, licence: str, label: str, code: Code) -> Pote
         origin=origin,
         licence=licence,
         metadata={"label": f"show_{path.name}"},
+        **training,
     )
     if not job.is_finished_ok:
         raise ValueError(f"job {job.pk} made no potential of '{path}': {job.exit_message}")

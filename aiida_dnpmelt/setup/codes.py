@@ -17,8 +17,8 @@ JOB_POLL_SECONDS = 2.0
 
 LOW_PRIORITY = """renice -n 10 -p $$ > /dev/null
 { echo 10 > /proc/$$/autogroup; } 2> /dev/null || true"""
-"""Jobs stand back behind whatever else wants a core: a daemon that waits for one at each of its hundreds of commits to the
-database keeps jobs waiting, and somebody works at this machine. Where Linux groups processes by session
+"""Jobs stand back behind whatever else wants a core: a daemon that waits for one at each of its hundreds of commits to
+the database keeps jobs waiting, and somebody works at this machine. Where Linux groups processes by session
 (`sched_autogroup_enabled`), the priority of a process counts only within its session, and each job is one: so that of
 the session is set as well."""
 

@@ -80,6 +80,32 @@ def test_import_of_a_missing_file_fails(imports, tmp_path):
     assert imports("potential", str(tmp_path / "none.eam")).exit_code == 2
 
 
+def test_model_whose_training_had_not_ended_says_so_everywhere(imports, tiny_model, tmp_path, dp_code, aiida_profile):
+    model = tmp_path / "model.pb"
+    model.write_bytes(tiny_model.read_bytes() + b"\xfa\xff\x7f\x00\xfa\xff\x7f\x00")
+    settings = {"model": {"type_map": ["Cu", "Ni"]}, "training": {"numb_steps": 3_000_000}}
+    (tmp_path / "out.json").write_text(json.dumps(settings))
+    (tmp_path / "lcurve.out").write_text("#  step  rmse_trn  lr\n 218000  1.0e-01  9.0e-04\n")
+    result = imports("potential", str(model), "--code", dp_code.full_label)
+    assert result.exit_code == 0, result.output
+    assert "[!] training unfinished: step 218000 of 3000000" in result.output
+    node = PotentialData.find(model)
+    assert node.training["models_beside"] == 1
+    for command in ("list", "show"):
+        words = ["potential", command, *([str(node.pk)] if command == "show" else []), "--profile", aiida_profile.name]
+        assert "training unfinished: step 218000 of 3000000" in CliRunner().invoke(main, words).output
+    assert node.creator.inputs.learning_curve.filename == "lcurve.out"
+
+
+def test_training_of_another_model_is_refused(imports, tiny_model, tmp_path, dp_code):
+    model = tmp_path / "model.pb"
+    model.write_bytes(tiny_model.read_bytes() + b"\xfa\xff\x7f\x00" * 3)
+    (tmp_path / "out.json").write_text(json.dumps({"model": {"type_map": ["Al"]}, "training": {}}))
+    result = imports("potential", str(model), "--code", dp_code.full_label)
+    assert result.exit_code == 1
+    assert "its type map is ['Al'], that of the model ['Cu', 'Ni']" in result.output
+
+
 @pytest.fixture
 def runs(tmp_path) -> Path:
     for name, frames in (("good", copper_frames(3, seed=31)), ("bad", copper_frames(1, seed=32))):

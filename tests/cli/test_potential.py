@@ -34,7 +34,16 @@ def alloy(potentials_folder) -> PotentialData:
 
 def test_list_as_a_table(potential, copper):
     lines = potential("list").output.splitlines()
-    assert lines[0].split() == ["pk", "label", "pair_style", "elements", "cutoff_angstrom", "origin", "licence"]
+    assert lines[0].split() == [
+        "pk",
+        "label",
+        "pair_style",
+        "elements",
+        "cutoff_angstrom",
+        "origin",
+        "licence",
+        "training",
+    ]
     assert [str(copper.pk), "Cu_u6.eam", "eam", "Cu"] in [line.split()[:4] for line in lines]
 
 

@@ -231,7 +231,7 @@ def test_loop_taught_by_vasp(parts, make_vasp, potcar_family):
     assert any(name.startswith("iteration_01_candidates") for name in frames)
     assert {each.labeller for each in frames.values()} == {"VASP 5.4.1, PAW_PBE Cu 22Jun2005"}
     told = node.outputs.comparisons.iteration_01.get_dict()
-    assert told["models"].keys() == {"seed_1", "seed_2"}
+    assert told["models"] == ["seed_1", "seed_2"]
     behind = [each for each in node.called_descendants if each.process_label == "VaspMdCalculation"]
     assert len(behind) > len(frames)
     assert all(job.inputs.potential["Cu"].sha512 for job in behind)
