@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
     from aiida.orm import WorkChainNode
 
+    from aiida_dnpmelt.data.frames import FramesData
+
 MOST_REPETITIONS = 1_000_000
 REFERENCE = "dnpmelt.label_reference"
 
@@ -34,6 +36,9 @@ _OPTIONS = (
     click.option("--vasp-protocol", type=click.Choice(["balanced", "paper"]), help="Settings of VASP.  [balanced]"),
     click.option("--vasp-mpi", type=click.IntRange(min=1), help="MPI processes of a job of VASP; 1 if not given."),
     click.option("--vasp-wallclock", type=click.IntRange(min=60), help="Wall time of a job of VASP in s."),
+    click.option(
+        "--frames", type=int, multiple=True, help="PK of labelled frames to begin with, as of an import; repeatable."
+    ),
     click.option("--pressure", type=float, help="Pressure in GPa; 0 if not given."),
     click.option("--temperature", type=float, help="Guess of T_m in K instead of the experimental one."),
     click.option("--iterations", type=int, help="Most iterations of the learning."),
@@ -127,9 +132,12 @@ def _builder(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> Proces
         **more,
         labeller=labeller,
     )
+    learning = builder.learning if more else builder
     options = _vasp_options(values)
     if options:
-        (builder.learning if more else builder).labelling_options = orm.Dict(options)
+        learning.labelling_options = orm.Dict(options)
+    if values["frames"]:
+        learning.frames = {f"given_{pk}": _frames(pk) for pk in values["frames"]}
     for name in ("pressure", "temperature"):
         if values[name] is not None:
             builder[name] = orm.Float(values[name])
@@ -161,6 +169,25 @@ def _teacher(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
         potential_mapping={name.split("_")[0]: name for name in values["potcars"]},
     )
     return labelling, "dnpmelt.label_vasp"
+
+
+def _frames(pk: int) -> FramesData:
+    """Return labelled frames.
+
+    :raises ValueError: if the node is none of those.
+    """
+    from aiida.common.exceptions import NotExistent
+    from aiida.orm import load_node
+
+    from aiida_dnpmelt.data.frames import FramesData
+
+    try:
+        node = load_node(pk)
+    except NotExistent as exception:
+        raise ValueError(f"--frames: there is no node {pk}") from exception
+    if not isinstance(node, FramesData):
+        raise ValueError(f"--frames: node {pk} holds no labelled frames but is a {type(node).__name__}")
+    return node
 
 
 def _vasp_options(values: dict[str, Any]) -> dict[str, Any]:

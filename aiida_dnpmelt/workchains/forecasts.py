@@ -48,7 +48,8 @@ def forecast_learning(structure: orm.StructureData, inputs: Any) -> LearningFore
     """
     plan = LearningPlan(**inputs.plan.get_dict())
     models = len(inputs.training.seeds.get_list())
-    first = sum(kind.labels for kind in plan.first_frames.values())
+    given = bool(inputs.get("frames"))
+    first = 0 if given else sum(kind.labels for kind in plan.first_frames.values())
     an_iteration = max(_labels(plan, stage) for stage in plan.stages)
     explorations = max(len(stage.runs) for stage in plan.stages)
     steps, warm = inputs.training.steps.value, inputs.get("warm")
@@ -62,7 +63,7 @@ def forecast_learning(structure: orm.StructureData, inputs: Any) -> LearningFore
         explorations=explorations,
         labels_an_iteration=an_iteration,
         labels=min(plan.label_budget - 1 + an_iteration, first + plan.maximum_iterations * an_iteration),
-        jobs=len(plan.first_frames) + plan.maximum_iterations * jobs_an_iteration,
+        jobs=(0 if given else len(plan.first_frames)) + plan.maximum_iterations * jobs_an_iteration,
         training_steps=models * (steps + (plan.maximum_iterations - 1) * later),
         atom_steps=plan.maximum_iterations * max(_atom_steps(cell, plan.exploration, s) for s in plan.stages),
     )

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 from aiida import orm
 from click.testing import CliRunner, Result
+from physics.labelled import labelled
 
 from aiida_dnpmelt.cli import main
 from aiida_dnpmelt.cli.launch_learning import _repeated
+from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.workchains.protocols import load_protocol
 
 
@@ -43,6 +45,18 @@ def test_dry_run_of_the_chain_tells_the_coexistence_as_well(launch):
     assert "the teacher: 2 runs of" in result.output
     result = launch("melt", "--protocol", "fast", "--no-teacher", "--pressure", "5", "--dry-run")
     assert "the teacher: " not in result.output
+
+
+def test_loop_begins_with_frames_that_are_given(launch):
+    frames = FramesData(labelled(3), phase="liquid", labeller="somebody").store()
+    for command in ("learn", "melt"):
+        result = launch(command, "--protocol", "fast", "--frames", str(frames.pk), "--dry-run")
+        assert result.exit_code == 0, result.output
+        assert "first 0 labels" in result.output
+    result = launch("learn", "--frames", "987654", "--dry-run")
+    assert "--frames: there is no node 987654" in result.output
+    result = launch("learn", "--frames", str(orm.Int(1).store().pk), "--dry-run")
+    assert "holds no labelled frames but is a Int" in result.output
 
 
 def test_paper_asks_for_three_stages(launch):
