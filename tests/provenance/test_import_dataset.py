@@ -191,9 +191,9 @@ def test_folder_without_any_frames_is_refused(tmp_path):
     ("folder", "element", "usable", "unconverged", "largest"),
     [
         # Text files of ten digits: 5e-7 eV of a virial, and 3e-6 eV of the one energy of -10027 eV; npy are single.
-        ("Pd_TM7", "Pd", 97, 31, (1e-5, 1e-6, 1e-5)),
+        ("Pd_TM7/iter_TM7/0_mp-2/1279.635", "Pd", 18, 3, (1e-5, 1e-6, 1e-5)),
         # Energies are those of the last electronic step, not the free energy that belongs to the forces.
-        ("Mo_TM3", "Mo", 63, 28, (3e-4, 1e-5, 2e-4)),
+        ("Mo_TM3/iter_TM3/0_mp-129/2027.2", "Mo", 7, 5, (3e-4, 1e-5, 2e-4)),
         # A frame was computed twice, with EDIFF 1e-6 and 1e-8: the set holds that of a run which is not there.
         ("Al_TPC", "Al", 31, 3, (2e-4, 1e-3, 1e-2)),
     ],
