@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,12 +131,12 @@ def _of_vasprun(run: VaspRun, symbol: str | None, temperature_k: float | None) -
 
 
 def _of_dpdata(source: Source, symbol: str | None, temperature_k: float | None) -> Dataset:
-    options: dict[str, Any] = {"convergence_check": False} if source.kind == "OUTCAR" else {}
-    path = str(source.path)
-    try:
-        data = dpdata.LabeledSystem(path, fmt={"OUTCAR": "vasp/outcar"}.get(source.kind, source.kind), **options).data
-    except (OSError, ValueError, IndexError, KeyError, AssertionError, RuntimeError) as error:
-        raise ValueError(f"'{source.path}' cannot be read as {source.kind}: {error}") from error
+    converged = None
+    if source.kind == "OUTCAR":
+        data = _load(source, convergence_check=False)
+        converged = np.isin(data["energies"], _load(source, convergence_check=True)["energies"])
+    else:
+        data = _load(source)
     names = [str(name) for name in data["atom_names"]]
     if any(name.startswith("Type_") for name in names):
         if symbol is None:
@@ -154,7 +155,23 @@ def _of_dpdata(source: Source, symbol: str | None, temperature_k: float | None) 
         "virials_ev": data["virials"],
         "temperatures_k": _temperatures(np.full(number, np.nan), temperature_k),
     }
-    return _finite(symbols, {name: np.asarray(values, dtype=float) for name, values in frames.items()}, None, None, {})
+    arrays = {name: np.asarray(values, dtype=float) for name, values in frames.items()}
+    return _finite(symbols, arrays, converged, None, {"program": "VASP"} if source.kind == "OUTCAR" else {})
+
+
+def _load(source: Source, **options: Any) -> dict[str, Any]:
+    """Return what dpdata reads.
+
+    :raises ValueError: if it cannot.
+    """
+    kind = {"OUTCAR": "vasp/outcar"}.get(source.kind, source.kind)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what they say is in the result: frames that are unconverged, or missing
+            data: dict[str, Any] = dpdata.LabeledSystem(str(source.path), fmt=kind, **options).data
+    except (OSError, ValueError, IndexError, KeyError, AssertionError, RuntimeError) as error:
+        raise ValueError(f"'{source.path}' cannot be read as {source.kind}: {error}") from error
+    return data
 
 
 def _check_element(symbols: tuple[str, ...], symbol: str | None) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from aiida.orm import CalcFunctionNode, QueryBuilder
 from physics.synthetic_frames import copper_frames
-from vasp_files import vasprun
+from vasp_files import outcar, vasprun
 
 from aiida_dnpmelt.calculations.deepmd_systems import write_system
 from aiida_dnpmelt.data.frames import FramesData
@@ -153,6 +153,19 @@ def test_set_of_deepmd_kit_comes_back_as_it_was_written(tmp_path):
         assert getattr(stored, name) == pytest.approx(getattr(frames, name), abs=1e-12)
     assert "converged" not in found.node.get_arraynames()
     assert found.screened.creator.outputs.report["convergence_known"] is False
+
+
+def test_outcar_of_a_run_without_vasprun(tmp_path):
+    frames = copper_frames(3, seed=22)
+    frames = replace(frames, energies_ev=frames.energies_ev - 3.5 * 32)
+    (tmp_path / "OUTCAR").write_text(outcar(frames, changes=[1e-8, 1.0, 1e-8], finished=False))
+    (found,) = import_dataset(tmp_path, "Cu", temperature_k=300.0)
+    assert (found.source.kind, found.state, found.dropped) == ("OUTCAR", "stored", (("unconverged", 1),))
+    read = found.node.frames
+    assert read.energies_ev == pytest.approx(frames.energies_ev, abs=1e-7)
+    assert read.forces_ev_per_angstrom == pytest.approx(frames.forces_ev_per_angstrom, abs=1e-6)
+    assert read.virials_ev == pytest.approx(frames.virials_ev, abs=1e-5)
+    assert read.positions == pytest.approx(frames.positions, abs=1e-5)
 
 
 def test_what_is_no_outcar_is_refused(tmp_path):
