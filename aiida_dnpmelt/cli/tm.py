@@ -137,6 +137,7 @@ def _frames_row(node: FramesData) -> dict[str, object]:
 
 def _record(point: MeltingPoint) -> dict[str, object]:
     own = {"pk": point.pk, "created": point.created.isoformat(), "superseded": point.superseded}
+    own["potential_unfinished"] = point.unfinished
     return {**own, **point.details}
 
 
@@ -150,7 +151,7 @@ def _row(point: MeltingPoint) -> dict[str, object]:
         point.notation,
         "-" if low is None else f"{low:.0f} to {high:.0f}",
         f"{point.verdict}, superseded" if point.superseded else point.verdict,
-        point.potential,
+        f"{point.potential} (training unfinished)" if point.unfinished else point.potential,
         point.protocol,
         f"{point.created:%Y-%m-%d %H:%M}",
     )

@@ -10,6 +10,8 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_dnpmelt.data.potential import PotentialData
+
 PROCESS_TYPE = "aiida.workflows:dnpmelt.tpc"
 MELTING_TYPE = "aiida.workflows:dnpmelt.melting"
 OUTPUT = "melting_point"
@@ -23,6 +25,7 @@ class MeltingPoint:
     :param pk: of the work chain that made it.
     :param node_pk: of the dictionary that holds it.
     :param verdict: ``valid``, ``unfinished`` or ``invalid``.
+    :param unfinished: the training of the potential is known not to have ended.
     :param superseded: there is a later one with the same element, lattice, pressure, potential and protocol.
     :param details: the whole dictionary, see the reference of the schema.
     """
@@ -38,6 +41,7 @@ class MeltingPoint:
     verdict: str
     protocol: str
     potential: str
+    unfinished: bool
     superseded: bool
     details: dict[str, Any]
 
@@ -140,6 +144,7 @@ def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
         project=["id", "attributes"],
     )
     query.order_by({"chain": {"id": "desc"}})
+    unfinished = _unfinished()
     for pk, created, node_pk, values in query.iterall():
         yield MeltingPoint(
             pk=pk,
@@ -153,9 +158,17 @@ def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
             verdict=values["verdict"],
             protocol=values["protocol"],
             potential=values["potential_label"],
+            unfinished=values["potential_sha256"] in unfinished,
             superseded=False,
             details=values,
         )
+
+
+def _unfinished() -> set[str]:
+    """Return the checksums of the potentials whose training had not ended."""
+    query = orm.QueryBuilder()
+    query.append(PotentialData, filters={"attributes.training.ended": False}, project="attributes.sha256")
+    return set(query.all(flat=True))
 
 
 def _marked(points: Iterable[MeltingPoint]) -> Iterator[MeltingPoint]:

@@ -95,6 +95,8 @@ def print_point(point: MeltingPoint) -> None:
 
     console = Console(highlight=False)
     console.print(point_text(point.details), markup=False, soft_wrap=True)
+    if point.unfinished:
+        console.print("the training of its potential had not ended", style="yellow")
     if point.superseded:
         console.print("superseded by a later one", style="yellow")
     console.print(f"work chain {point.pk}, made {point.created:%Y-%m-%d %H:%M}; steps: verdi process status {point.pk}")

@@ -13,6 +13,7 @@ from report.stored_melting import melting_chain
 
 from aiida_dnpmelt.cli import main
 from aiida_dnpmelt.data.frames import FramesData
+from aiida_dnpmelt.data.potential import PotentialData
 
 
 @pytest.fixture
@@ -68,6 +69,18 @@ def test_show_gives_number_verdict_and_reasons(tm):
     for part in ("T_m = 1326(5) K", "1317 to 1336 K", "verdict: valid", "both phases live in 4 of 4 runs", "0.5 K"):
         assert part in text
     assert json.loads(tm("show", str(chain.pk), "--format", "json").output)["verdict"] == "valid"
+
+
+def test_unfinished_training_is_told_with_each_number(tm, potentials_folder):
+    potential = PotentialData.from_file(potentials_folder / "Cu_u3.eam", label="half")
+    potential.base.attributes.set("training", {"ended": False, "last_step": 218_000, "planned_steps": 3_000_000})
+    potential.store()
+    chain = store(potential_label="half", potential_sha256=potential.sha256)
+    store()
+    lines = tm("list").output.splitlines()
+    assert ["(training unfinished)" in line for line in lines] == [False, False, True]
+    assert "the training of its potential had not ended" in tm("show", str(chain.pk)).output
+    assert json.loads(tm("show", str(chain.pk), "--format", "json").output)["potential_unfinished"] is True
 
 
 def test_show_of_a_lost_one_gives_no_number(tm):

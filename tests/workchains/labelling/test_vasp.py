@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import itertools
+import zipfile
 
 import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
+from aiida.tools.archive import create_archive
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from vasp_jobs import FAMILY, MARKER
@@ -150,7 +152,7 @@ def test_melts_are_hot_first_and_liquid(make_vasp, potcar_family):
         assert after.inputs.structure.creator.inputs.retrieved.uuid == before.outputs.retrieved.uuid
 
 
-def test_text_of_the_potcar_is_in_no_file_but_its_own(make_vasp, potcar_family):
+def test_text_of_the_potcar_is_in_no_file_but_its_own_and_in_no_archive(make_vasp, potcar_family, tmp_path):
     from aiida_vasp.data.potcar import PotcarFileData
 
     _, node = label(make_vasp(), frames={"first": starts((600.0,), seed=9)})
@@ -168,6 +170,11 @@ def test_text_of_the_potcar_is_in_no_file_but_its_own(make_vasp, potcar_family):
     assert owners <= {PotcarFileData}
     (job,) = [each for each in node.called_descendants if isinstance(each, orm.CalcJobNode)]
     assert len(job.inputs.potential["Cu"].sha512) == 128
+    create_archive([node], filename=tmp_path / "label.aiida")
+    with zipfile.ZipFile(tmp_path / "label.aiida") as archive:
+        contents = [archive.read(name) for name in archive.namelist()]
+    assert any(b"PAW_PBE Cu" in content for content in contents), "the files of the job are in it"
+    assert not any(MARKER.encode() in content for content in contents)
 
 
 def test_parameters_are_made_from_settings_and_elements(potcar_family):
