@@ -42,9 +42,9 @@ END of PSCTR-controll parameters
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def potcar_family(aiida_profile: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Store the invented POTCAR of copper and return the name of its family."""
+    """Store the invented POTCAR of copper, once more if another test has cleared the profile; return its family."""
     from aiida_vasp.data.potcar import PotcarData, PotcarGroup
 
     folder = tmp_path_factory.mktemp("potcars") / FAMILY / "Cu"
