@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -257,7 +258,7 @@ def test_a_killed_worker_loses_nothing(lmp_code, cu_u3, daemon):
     wait_for(lambda: [job.get_state() for job in jobs_of(chain)] == [CalcJobState.WITHSCHEDULER] * 2)
     workers = daemon.get_worker_info()["info"]
     os.kill(int(next(iter(workers))), signal.SIGKILL)
-    wait_for(lambda: chain.is_terminated)
+    wait_for(lambda: chain.is_terminated, log=Path(daemon.daemon_log_file))
     assert chain.exit_status in {0, TPCWorkChain.exit_codes.ERROR_NO_COEXISTENCE.status}
     seeds = [job.inputs.seed.value for job in jobs_of(chain)]
     assert sorted(seeds) == [7, 8]
@@ -265,8 +266,8 @@ def test_a_killed_worker_loses_nothing(lmp_code, cu_u3, daemon):
     assert kinds == [LammpsCoexistenceCalculation] * 2
 
 
-def wait_for(condition: Any, seconds: float = 400) -> None:
+def wait_for(condition: Any, seconds: float = 400, log: Path | None = None) -> None:
     end = time.time() + seconds
     while not condition():
-        assert time.time() < end, "it did not happen in time"
+        assert time.time() < end, f"it did not happen in time; the daemon says: {log and log.read_text()[-4000:]}"
         time.sleep(0.5)
