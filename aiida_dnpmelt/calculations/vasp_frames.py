@@ -21,7 +21,7 @@ from aiida_dnpmelt.calculations.vasp_md import VELOCITIES
 from aiida_dnpmelt.calculations.vasp_settings import VaspSettings
 from aiida_dnpmelt.data.elements import elements
 from aiida_dnpmelt.data.frames import FramesData
-from aiida_dnpmelt.physics.frames import LabelledFrames, join_frames
+from aiida_dnpmelt.physics.frames import LabelledFrames, finite_frames, join_frames
 from aiida_dnpmelt.physics.vasprun import VaspRun, read_stream
 
 Array = NDArray[np.float64]
@@ -120,7 +120,7 @@ def join_pieces(phase: orm.Str, temperature: orm.Float, **pieces: orm.FolderData
         positions = arrays["positions"]
         doubled = last is not None and bool(np.abs(positions[0] - last).max() < _SAME_ANGSTROM)
         last = positions[-1]
-        finite = np.all([np.isfinite(each.reshape(len(positions), -1)).all(axis=1) for each in arrays.values()], axis=0)
+        finite = finite_frames(arrays)
         counts["doubled"] += doubled
         counts["not_finite"] += int((~finite).sum())
         finite[0] &= not doubled
@@ -146,8 +146,10 @@ def join_pieces(phase: orm.Str, temperature: orm.Float, **pieces: orm.FolderData
 
 
 @calcfunction
-def take_labels(settings: orm.Dict, **runs: FramesData) -> FramesData:
-    """Return the frames of runs that are labels, as one: those at equal distances after the start.
+def take_labels(settings: orm.Dict, **runs: FramesData) -> dict[str, FramesData]:
+    """Return the frames of runs that are labels, as one (``frames``, none if no run came as far as the first).
+
+    They are those at equal distances after the start.
 
     :param settings: see `LabelSettings`.
     """
@@ -160,10 +162,12 @@ def take_labels(settings: orm.Dict, **runs: FramesData) -> FramesData:
         if chosen:
             parts.append(frames.take(chosen))
             converged.append(runs[name].get_array("converged")[chosen])
+    if not parts:
+        return {}
     first = next(iter(runs.values()))
-    return FramesData(
-        join_frames(parts), phase=first.phase, labeller=first.labeller, converged=np.concatenate(converged)
-    )
+    joined = join_frames(parts)
+    labels = FramesData(joined, phase=first.phase, labeller=first.labeller, converged=np.concatenate(converged))
+    return {"frames": labels}
 
 
 @calcfunction

@@ -157,7 +157,9 @@ class PotentialData(SinglefileData):
         training = self.training
         if training is None or training["ended"] is not False:
             return ""
-        return f"training unfinished: step {training['last_step']} of {training['planned_steps']}"
+        others = training.get("models_beside", 1) - 1
+        whose = f" (of this model or of one of {others} beside it)" if others else ""
+        return f"training unfinished: step {training['last_step']} of {training['planned_steps']}{whose}"
 
     def supports(self, species: Sequence[str]) -> bool:
         """Return whether the potential knows all of the chemical symbols."""

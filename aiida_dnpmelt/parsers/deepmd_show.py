@@ -12,7 +12,7 @@ from aiida.parsers import Parser
 
 from aiida_dnpmelt.calculations.deepmd_show import ERROR_FILE, LOG_FILE, VERSION_FILE
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
-from aiida_dnpmelt.physics.training_record import training_record
+from aiida_dnpmelt.parsers.training_record import training_record
 
 MAX_REASON_LENGTH = 300
 
@@ -101,7 +101,7 @@ class DeepmdShowParser(Parser):
         if not {"training_settings", "learning_curve"} & set(inputs):
             return None
         settings = inputs.training_settings.get_content() if "training_settings" in inputs else None
-        curve = inputs.learning_curve.get_content().splitlines() if "learning_curve" in inputs else []
+        curve = inputs.learning_curve.get_content().splitlines(keepends=True) if "learning_curve" in inputs else []
         beside = {"models_beside": inputs.models_beside.value} if "models_beside" in inputs else {}
         try:
             record = training_record(settings, curve)

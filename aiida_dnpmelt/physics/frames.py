@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -90,3 +90,12 @@ def join_frames(parts: Sequence[LabelledFrames]) -> LabelledFrames:
         raise ValueError(f"frames of {len({part.symbols for part in parts})} lists of atoms given, one is needed")
     arrays = (np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(LabelledFrames)[1:])
     return LabelledFrames(parts[0].symbols, *arrays)
+
+
+def finite_frames(arrays: Mapping[str, Array]) -> NDArray[np.bool_]:
+    """Return for each frame whether all of its numbers are finite, shape (f,).
+
+    :param arrays: of the same number of frames, the first axis of each.
+    """
+    masks = [np.isfinite(values.reshape(len(values), -1)).all(axis=1) for values in arrays.values()]
+    return np.logical_and.reduce(masks)

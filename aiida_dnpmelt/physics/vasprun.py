@@ -187,7 +187,7 @@ class _Reader:
         if element.tag == "scstep":
             self._energies.append(_energy(element))
         elif element.tag == "calculation":
-            step = _step(element, self._energies)
+            step = _step(element, self._energies, len(self._symbols))
             if step is not None:
                 self._steps.append(step)
             self._energies = []
@@ -261,13 +261,13 @@ def _vectors(element: Element, path: str) -> Array:
     return vectors
 
 
-def _step(element: Element, energies: list[float]) -> IonicStep | None:
-    """Return the step of a `calculation`, None if a part is missing."""
+def _step(element: Element, energies: list[float], atoms: int) -> IonicStep | None:
+    """Return the step of a `calculation`, None if a part or an atom is missing."""
     cell = _vectors(element, "structure/crystal/varray[@name='basis']")
     fractions = _vectors(element, "structure/varray[@name='positions']")
     forces = _vectors(element, "varray[@name='forces']")
     stress = _vectors(element, "varray[@name='stress']")
-    if cell.shape != (3, 3) or stress.shape != (3, 3) or not len(forces) or forces.shape != fractions.shape:
+    if cell.shape != (3, 3) or stress.shape != (3, 3) or not atoms or not len(forces) == len(fractions) == atoms:
         return None
     return IonicStep(
         cell=cell,

@@ -13,12 +13,12 @@ import dpdata
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_dnpmelt.physics.frames import LabelledFrames
+from aiida_dnpmelt.physics.frames import LabelledFrames, finite_frames
 from aiida_dnpmelt.physics.vasprun import VaspRun, read_vasprun
 
 Kind = Literal["vasprun.xml", "OUTCAR", "deepmd/npy", "deepmd/raw"]
 
-_LETTERS: Final = {"deepmd/npy": "set.*/*.npy", "deepmd/raw": "*.raw"}
+_FILES: Final = {"deepmd/npy": "set.*/*.npy", "deepmd/raw": "*.raw"}
 """Files of a data set, of which its checksum is made."""
 
 
@@ -34,7 +34,7 @@ class Source:
         """Return the files that hold the frames."""
         if self.path.is_file():
             return [self.path]
-        return sorted([*self.path.glob(_LETTERS[self.kind]), *self.path.glob("type*.raw")])
+        return sorted([*self.path.glob(_FILES[self.kind]), *self.path.glob("type*.raw")])
 
     @property
     def sha256(self) -> str:
@@ -195,7 +195,6 @@ def _finite(
     details: Mapping[str, Any],
 ) -> Dataset:
     """Return the frames of which all is finite."""
-    number = len(arrays["energies_ev"])
-    good = np.all([np.isfinite(values.reshape(number, -1)).all(axis=1) for values in arrays.values()], axis=0)
+    good = finite_frames(arrays)
     frames = LabelledFrames(symbols, **{name: values[good] for name, values in arrays.items()}) if good.any() else None
     return Dataset(frames, None if converged is None else converged[good], int((~good).sum()), flaw, details)

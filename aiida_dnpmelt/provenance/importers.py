@@ -86,7 +86,7 @@ def import_dataset(
                 continue
             read.append(found.frames)
             yield _store(source, found, phase, origin, licence, settings, remark)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             yield Imported(source, "refused", remark=str(error))
 
 
@@ -97,41 +97,36 @@ def import_potential(
     licence: str = "",
     label: str = "",
     code: str = DEEPMD_CODE,
-    training_settings: Path | None = None,
-    learning_curve: Path | None = None,
 ) -> PotentialData:
     """Return the stored potential of a file; the same content is never stored twice.
 
     A DeePMD model is opened by a job with ``code``, which this function waits for. The pair style is that of the
     suffix if none is given. `out.json` (or `input.json`) and `lcurve.out` in the folder of a model tell whether its
-    training had ended, unless other files are named.
+    training had ended.
 
     :raises ValueError: if the file is no such potential, or the job finds that it is none.
     :raises OSError: if the file cannot be read.
     :raises aiida.common.exceptions.NotExistent: if a job is needed and there is no such code.
     """
     if (pair_style or pair_style_of(path)) == DEEPMD:
-        beside = _training_files(path, training_settings, learning_curve)
-        return PotentialData.find(path, DEEPMD) or _show(path, origin, licence, label, load_code(code), beside)
+        return PotentialData.find(path, DEEPMD) or _show(path, origin, licence, label, load_code(code))
     return PotentialData.get_or_create(path, pair_style, origin=origin, licence=licence, label=label)
 
 
-def _training_files(path: Path, settings: Path | None, curve: Path | None) -> dict[str, Data]:
-    """Return the inputs that tell of the training of a model."""
-    found = (path.with_name(name) for name in ("out.json", "input.json"))
-    settings = settings or next((file for file in found if file.is_file()), None)
-    curve = curve or (path.with_name("lcurve.out") if path.with_name("lcurve.out").is_file() else None)
-    files: dict[str, Data] = {
-        name: SinglefileData(str(file.absolute()))
-        for name, file in (("training_settings", settings), ("learning_curve", curve))
-        if file is not None
-    }
+def _training_files(path: Path) -> dict[str, Data]:
+    """Return the inputs that tell of the training of a model: the files beside it."""
+    wanted = {"training_settings": ("out.json", "input.json"), "learning_curve": ("lcurve.out",)}
+    files: dict[str, Data] = {}
+    for name, candidates in wanted.items():
+        found = [path.with_name(candidate) for candidate in candidates if path.with_name(candidate).is_file()]
+        if found:
+            files[name] = SinglefileData(str(found[0].absolute()))
     if files:
         files["models_beside"] = Int(sum(each.suffix in DEEPMD_SUFFIXES for each in path.absolute().parent.iterdir()))
     return files
 
 
-def _show(path: Path, origin: str, licence: str, label: str, code: Code, training: dict[str, Data]) -> PotentialData:
+def _show(path: Path, origin: str, licence: str, label: str, code: Code) -> PotentialData:
     model = SinglefileData(str(path.absolute()), label=label or path.name)
     outputs, job = run_get_node(
         DeepmdShowCalculation,
@@ -140,7 +135,7 @@ def _show(path: Path, origin: str, licence: str, label: str, code: Code, trainin
         origin=origin,
         licence=licence,
         metadata={"label": f"show_{path.name}"},
-        **training,
+        **_training_files(path),
     )
     if not job.is_finished_ok:
         raise ValueError(f"job {job.pk} made no potential of '{path}': {job.exit_message}")
@@ -153,7 +148,7 @@ def _store(
 ) -> Imported:
     """Store the frames of a source, if they are not stored yet, and screen them."""
     assert found.frames is not None
-    number, checksum = len(found.frames), source.sha256
+    checksum = source.sha256
     query = QueryBuilder().append(FramesData, filters={"attributes.sha256": checksum})
     node = query.first(flat=True)
     state: State = "stored" if node is None else "known"
@@ -168,6 +163,9 @@ def _store(
         facts = {"sha256": checksum, "source": source.kind, "origin": origin, "licence": licence, "remark": remark}
         node.base.attributes.set_many({**facts, **{f"labels_{name}": value for name, value in found.details.items()}})
         node.store()
+    elif phase not in (None, node.phase):
+        remark = "; ".join(filter(None, [remark, f"stored before as {node.phase}, and stays so"]))
+    number = node.base.attributes.get("number_of_frames")
     screened, report = _screen(node, settings)
     return Imported(source, state, number, node, screened, tuple(report["dropped"].items()), remark)
 

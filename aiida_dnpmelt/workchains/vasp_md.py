@@ -6,21 +6,16 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessHandlerReport, ProcessSpec, process_handler
 from aiida_vasp.workchains.v2.vasp import VaspWorkChain
 
+from aiida_dnpmelt.calculations.lammps_exploration import validate_phase
 from aiida_dnpmelt.calculations.validators import positive
 from aiida_dnpmelt.calculations.vasp_frames import XML, go_on_from, join_pieces
 from aiida_dnpmelt.calculations.vasp_md import VaspMdCalculation
-from aiida_dnpmelt.data.frames import PHASES, FramesData
+from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.workchains.steps import why
 
 _MOST_PIECES = 20
 _FRUITLESS = 2
 """Jobs in a row without a whole ionic step after which a run is given up."""
-
-
-def _validate_phase(node: orm.Str | None, _: object) -> str | None:
-    if node is not None and node.value not in PHASES:
-        return f"phase: '{node.value}' can be one of {', '.join(PHASES)}"
-    return None
 
 
 class VaspMdWorkChain(VaspWorkChain):
@@ -41,7 +36,7 @@ class VaspMdWorkChain(VaspWorkChain):
             "phase",
             valid_type=orm.Str,
             serializer=orm.to_aiida_type,
-            validator=_validate_phase,
+            validator=validate_phase,
             help="Phase of the frames: `solid`, `liquid` or `interface`.",
         )
         spec.input(
@@ -124,6 +119,7 @@ class VaspMdWorkChain(VaspWorkChain):
         planned = self._planned()
         if self.ctx.done >= planned:
             return None
+        self.ctx.is_finished = False  # aiida-vasp clears the folders of what is finished: these are for the eye
         if self.ctx.fruitless >= _FRUITLESS:
             return self.exit_codes.ERROR_NO_STEP.format(times=self.ctx.fruitless, reason=self.ctx.reason)
         return self.exit_codes.ERROR_STEPS_MISSING.format(

@@ -124,6 +124,15 @@ def test_stars_of_an_overflow_are_no_number(tmp_path):
     assert np.isfinite(run.steps[1].forces_ev_per_angstrom).all()
 
 
+def test_step_that_lacks_an_atom_is_no_step(tmp_path):
+    text = vasprun(copper_frames(2))
+    for part in ('name="forces"', 'name="positions"'):
+        place = text.index("    <v>", text.index(part, text.index("<calculation>")))
+        text = text[:place] + text[text.index("\n", place) + 1 :]
+    run = read(tmp_path, text)
+    assert (len(run.steps), run.started, run.lost) == (1, 2, 1)
+
+
 def test_entities_are_refused(tmp_path):
     bomb = '<!DOCTYPE m [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>\n<modeling>'
     run = read(tmp_path, vasprun(copper_frames(1)).replace("<modeling>", bomb))

@@ -100,6 +100,8 @@ def test_run_without_a_step_is_given_up(make_vasp, potcar_family):
     _, node = run_get_node(VaspMdWorkChain, **inputs(make_vasp(steps=0), potcar_family, 5))
     assert node.exit_status == VaspMdWorkChain.exit_codes.ERROR_NO_STEP.status
     assert "2 times in a row" in node.exit_message
+    jobs = [each for each in node.called if isinstance(each, orm.CalcJobNode)]
+    assert all("INCAR" in job.outputs.remote_folder.listdir() for job in jobs), "there is something to look at"
 
 
 def test_unconverged_frames_are_marked_and_do_not_end_the_run(make_vasp, potcar_family, truth):

@@ -150,6 +150,7 @@ class VaspLabelWorkChain(WorkChain):
         self.ctx.starts = starts_by_name(self.inputs.frames)
         self.ctx.stages = list(stages_of(LabelSettings(**self.inputs.settings.get_dict())))
         self.ctx.stage = 0
+        self.ctx.reached = ""
         self.ctx.ends = {}
         self.ctx.failed = {}
 
@@ -159,7 +160,7 @@ class VaspLabelWorkChain(WorkChain):
 
     def run_stage(self) -> None:
         """Submit a run for each starting frame that has come so far."""
-        stage = self.ctx.stages[self.ctx.stage]
+        stage = self.ctx.reached = self.ctx.stages[self.ctx.stage]
         frames = starts_of(self.inputs.frames)
         self.report(f"{stage}: {len(frames) - len(self.ctx.failed)} runs")
         for index, start in enumerate(frames):
@@ -168,19 +169,20 @@ class VaspLabelWorkChain(WorkChain):
             submitted = submit_once(self, VaspMdWorkChain, f"{stage}_{index:04d}", self._inputs(stage, index, start))
             self.to_context(**{f"run_{index}": submitted})
 
-    def inspect_stage(self) -> ExitCode | None:
+    def inspect_stage(self) -> None:
         """Keep the ends of the runs; those that failed are named and left out."""
-        stage = self.ctx.stages[self.ctx.stage]
+        stage = self.ctx.reached
         starts = starts_of(self.inputs.frames)
         for index in range(len(starts)):
             if str(index) in self.ctx.failed:
                 continue
             node = self.ctx[f"run_{index}"]
-            if node.is_finished_ok:
+            if node.is_finished_ok and (stage == LABEL or "last_structure" in node.outputs):
                 self.ctx.ends[str(index)] = node
                 continue
-            self.ctx.failed[str(index)] = f"{stage}: {why(node)}"
-            self.report(f"run {node.pk} of frame {index} ({starts[index].name}) failed: {why(node)}")
+            reason = "its end cannot be read" if node.is_finished_ok else why(node)
+            self.ctx.failed[str(index)] = f"{stage}: {reason}"
+            self.report(f"run {node.pk} of frame {index} ({starts[index].name}) failed: {reason}")
             if stage == LABEL and "frames" in node.outputs:
                 self.ctx.ends[str(index)] = node
             else:
@@ -188,7 +190,6 @@ class VaspLabelWorkChain(WorkChain):
         self.ctx.stage += 1
         if len(self.ctx.failed) > (1 - self.inputs.quorum.value) * len(starts):
             self.ctx.stage = len(self.ctx.stages)
-        return None
 
     def collect(self) -> ExitCode | None:
         """Take the labels out of the runs, drop what cannot be true, and say what became of all."""
@@ -199,10 +200,13 @@ class VaspLabelWorkChain(WorkChain):
                 for index in indices
                 if str(index) in self.ctx.ends and "frames" in self.ctx.ends[str(index)].outputs
             }
-            if not runs or self.ctx.stages[-1] not in self._reached():
+            if not runs or self.ctx.reached != LABEL:
                 continue
-            labels = take_labels(settings=self.inputs.settings, metadata={"call_link_label": f"labels_{name}"}, **runs)
-            found = screen_frames(labels, self.inputs.screening, metadata={"call_link_label": f"screen_{name}"})
+            taken = take_labels(settings=self.inputs.settings, metadata={"call_link_label": f"labels_{name}"}, **runs)
+            if "frames" not in taken:
+                continue
+            metadata = {"call_link_label": f"screen_{name}"}
+            found = screen_frames(taken["frames"], self.inputs.screening, metadata=metadata)
             screened[name] = found["report"]
             if "frames" in found:
                 self.out(f"frames.{name}", found["frames"])
@@ -220,10 +224,6 @@ class VaspLabelWorkChain(WorkChain):
             reason = "; ".join(sorted(set(self.ctx.failed.values())))
             return self.exit_codes.ERROR_QUORUM.format(failed=len(self.ctx.failed), starts=starts, reason=reason)
         return None if report["labelled"] else self.exit_codes.ERROR_NOTHING_LABELLED
-
-    def _reached(self) -> set[str]:
-        """Return the stages of which there are runs."""
-        return {link.link_label.rsplit("_", 1)[0] for link in self.node.base.links.get_outgoing().all()}
 
     def _inputs(self, stage: str, index: int, start: Any) -> dict[str, Any]:
         """Return the inputs of a run: from the frame itself, or from the end of the stage before."""

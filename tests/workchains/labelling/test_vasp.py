@@ -10,10 +10,11 @@ from aiida.engine import run_get_node
 from aiida.tools.archive import create_archive
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from physics.labelled import labelled
 from vasp_jobs import FAMILY, MARKER
 from vasp_standin import BINDING_EV
 
-from aiida_dnpmelt.calculations.vasp_frames import label_starts
+from aiida_dnpmelt.calculations.vasp_frames import label_starts, take_labels
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.trajectories import trajectory
 from aiida_dnpmelt.workchains.exploration import labeller_of
@@ -188,6 +189,15 @@ def test_parameters_are_made_from_settings_and_elements(potcar_family):
     mesh, shift = found["kpoints_0"].get_kpoints_mesh()
     assert mesh == [3, 3, 3]  # 2 pi / (3.65 A) = 1.72 / A in parts of 0.8 / A
     assert shift == [0, 0, 0]
+
+
+def test_run_that_did_not_come_to_its_first_label_gives_none():
+    short = FramesData(labelled(2), phase="solid", converged=np.ones(2, dtype=bool)).store()
+    longer = FramesData(labelled(4), phase="solid", converged=np.ones(4, dtype=bool)).store()
+    settings = orm.Dict({"steps": 3, "frames_per_start": 1})
+    assert take_labels(settings, run_0=short) == {}
+    found = take_labels(settings, run_0=short, run_1=longer)["frames"]
+    assert found.frames.energies_ev == pytest.approx(longer.frames.energies_ev[[3]])
 
 
 def test_kpoints_and_moments_as_asked_for(potcar_family):

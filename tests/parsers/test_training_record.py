@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aiida_dnpmelt.physics.training_record import training_record
+from aiida_dnpmelt.parsers.training_record import training_record
 
 SHARED = os.environ.get("DNPMELT_SHARED_DATA")
 SETTINGS = {
@@ -18,7 +18,7 @@ HEAD = "#  step      rmse_trn    rmse_e_trn    rmse_f_trn    lr"
 
 
 def curve(*rows: str) -> list[str]:
-    return [HEAD, *rows]
+    return [f"{line}\n" for line in (HEAD, *rows)]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,11 @@ def test_steps_and_learning_rate_must_have_come_to_their_end(last, ended):
     )
     assert found["ended"] is ended
     assert (found["planned_steps"], found["last_step"]) == (2000, int(last.split()[0]))
-    assert found["last_errors"] == {"rmse_trn": 2.6, "rmse_e_trn": 0.0028, "rmse_f_trn": 0.04}
+    assert found["last_errors"] == {
+        "rmse_loss_training": 2.6,
+        "rmse_energy_training_ev_per_atom": 0.0028,
+        "rmse_force_training_ev_per_angstrom": 0.04,
+    }
     assert found["seeds"] == {"descriptor": 3, "fitting_net": 4, "training": 5}
     assert found["type_map"] == ["Al"]
 
@@ -49,6 +53,11 @@ def test_without_settings_or_curve_it_is_not_known():
 def test_row_that_was_cut_or_is_no_number_does_not_count():
     found = training_record(None, curve("  5  1 1 1  1e-3", "  10  nan nan nan  x", "  20  1"))
     assert found["last_step"] == 5
+
+
+def test_loss_that_is_no_number_can_be_stored():
+    found = training_record(None, curve("  5  nan nan nan  1e-3"))
+    assert set(found["last_errors"].values()) == {None}
 
 
 def test_what_is_no_json_is_refused():

@@ -1,11 +1,12 @@
-"""What the files beside a published model say of its training: was it ended."""
+"""What the files beside a published model say of its training: was it ended. Knows nothing of AiiDA."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from aiida_dnpmelt.parsers.training_files import LEARNING_RATE, STEP, plain, read_learning_curve
 
 _NEAR = 1.5
 """Ratio of the last learning rate to that at the end of the schedule up to which a training counts as ended."""
@@ -15,32 +16,21 @@ def training_record(settings: str | None, curve: Iterable[str]) -> dict[str, Any
     """Return what is known of a training from its `input.json` or `out.json` and its `lcurve.out`.
 
     :param settings: text of the settings; None if there are none.
-    :param curve: lines of the learning curve; none if there is none.
+    :param curve: lines of the learning curve, with their ends; none if there is none.
     :return: ``planned_steps``, ``last_step``, ``last_learning_rate``, ``planned_learning_rate``, ``last_errors`` by the
-        names of the columns of the curve, ``seeds`` by part, ``type_map``, and ``ended``: whether steps and learning
-        rate came to the end of their schedule, None if it is not known.
+        names that `read_learning_curve` gives them, ``seeds`` by part, ``type_map``, and ``ended``: whether steps and
+        learning rate came to the end of their schedule, None if it is not known.
     :raises ValueError: if the settings are no JSON.
     """
     planned = _settings(settings)
-    names: list[str] = []
-    last: list[float] = []
-    for line in curve:
-        words = line.lstrip("# ").split()
-        if line.startswith("#"):
-            names = words if words[:1] == ["step"] else names
-            continue
-        values = _numbers(words)
-        if values is not None and len(values) == len(names):
-            last = values
-    found = dict(zip(names, last, strict=False))
-    steps = int(found.pop("step")) if "step" in found else None
-    rate = found.pop("lr", None)
+    last = {name: plain(float(values[-1])) for name, values in read_learning_curve(curve).items()}
+    step, rate = last.pop(STEP, None), last.pop(LEARNING_RATE, None)
     return {
         **planned,
-        "last_step": steps,
+        "last_step": None if step is None else int(step),
         "last_learning_rate": rate,
-        "last_errors": found,
-        "ended": _ended(planned["planned_steps"], steps, planned["planned_learning_rate"], rate),
+        "last_errors": last,
+        "ended": _ended(planned["planned_steps"], step, planned["planned_learning_rate"], rate),
     }
 
 
@@ -66,15 +56,7 @@ def _part(content: Any, name: str) -> Mapping[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
-def _numbers(words: list[str]) -> list[float] | None:
-    try:
-        values = [float(word) for word in words]
-    except ValueError:
-        return None
-    return values if values and math.isfinite(values[0]) else None
-
-
-def _ended(planned: int | None, step: int | None, planned_rate: float | None, rate: float | None) -> bool | None:
+def _ended(planned: int | None, step: float | None, planned_rate: float | None, rate: float | None) -> bool | None:
     if planned is None or step is None:
         return None
     near = planned_rate is None or rate is None or rate <= _NEAR * planned_rate
