@@ -18,7 +18,7 @@ COMMANDS = {
     "services": ("setup:services", "Start, stop and show PostgreSQL and the daemon."),
     "doctor": ("setup:doctor", "Check all that a run needs, with a remedy for what fails."),
     "import": ("imports:imports", "Store labelled frames and potentials that others made."),
-    "potential": ("potential:potential", "Show potentials."),
+    "potential": ("potential:potential", "Show and test potentials."),
     "launch": ("launch:launch", "Launch a work chain."),
     "report": ("report:report", "Write the page of a work chain."),
     "tm": ("tm:tm", "Query melting temperatures."),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aiida_dnpmelt.cli.nodes import stored_potential
+
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
     from aiida.orm import InstalledCode, StructureData, WorkChainNode
@@ -25,34 +27,13 @@ def potential_of(identifier: str | None, file: Path | None, option: str = "--pot
 
     :raises ValueError: if neither or both are given, or there is no such potential; it names the option.
     """
-    from aiida.common.exceptions import MultipleObjectsError, NotExistent
-    from aiida.orm import load_node
-
-    from aiida_dnpmelt.data.potential import PotentialData
     from aiida_dnpmelt.provenance.importers import import_potential
 
     if (identifier is None) == (file is None):
         raise ValueError(f"give either {option} or {option}-file")
     if file is not None:
         return import_potential(file)
-    try:
-        node = load_node(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError):
-        node = _labelled(str(identifier), option)
-    if not isinstance(node, PotentialData):
-        raise ValueError(f"{option}: node {node.pk} is no potential: see `aiida-dnpmelt potential list`")
-    return node
-
-
-def _labelled(label: str, option: str) -> PotentialData:
-    from aiida.orm import QueryBuilder
-
-    from aiida_dnpmelt.data.potential import PotentialData
-
-    found: list[PotentialData] = QueryBuilder().append(PotentialData, filters={"label": label}).all(flat=True)
-    if len(found) != 1:
-        raise ValueError(f"{option}: {len(found)} potentials are called {label!r}: see `aiida-dnpmelt potential list`")
-    return found[0]
+    return stored_potential(str(identifier), option)
 
 
 def load_structure(symbol: str | None, lattice: str | None, file: str | None) -> StructureData:

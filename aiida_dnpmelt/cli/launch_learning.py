@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_dnpmelt.cli.launch_inputs import check, load_code, load_structure, potential_of, submit_and_tell, usual_code
+from aiida_dnpmelt.cli.nodes import stored_frames
 from aiida_dnpmelt.cli.options import profile_option
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
     from aiida.orm import WorkChainNode
 
-    from aiida_dnpmelt.data.frames import FramesData
 
 MOST_REPETITIONS = 1_000_000
 REFERENCE = "dnpmelt.label_reference"
@@ -37,7 +37,7 @@ _OPTIONS = (
     click.option("--vasp-mpi", type=click.IntRange(min=1), help="MPI processes of a job of VASP; 1 if not given."),
     click.option("--vasp-wallclock", type=click.IntRange(min=60), help="Wall time of a job of VASP in s."),
     click.option(
-        "--frames", type=int, multiple=True, help="PK of labelled frames to begin with, as of an import; repeatable."
+        "--frames", multiple=True, help="Labelled frames to begin with, by PK, or a group of them by label; repeatable."
     ),
     click.option("--pressure", type=float, help="Pressure in GPa; 0 if not given."),
     click.option("--temperature", type=float, help="Guess of T_m in K instead of the experimental one."),
@@ -137,7 +137,7 @@ def _builder(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> Proces
     if options:
         learning.labelling_options = orm.Dict(options)
     if values["frames"]:
-        learning.frames = {f"given_{pk}": _frames(pk) for pk in values["frames"]}
+        learning.frames = {f"given_{node.pk}": node for node in stored_frames(values["frames"], "--frames")}
     for name in ("pressure", "temperature"):
         if values[name] is not None:
             builder[name] = orm.Float(values[name])
@@ -169,25 +169,6 @@ def _teacher(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
         potential_mapping={name.split("_")[0]: name for name in values["potcars"]},
     )
     return labelling, "dnpmelt.label_vasp"
-
-
-def _frames(pk: int) -> FramesData:
-    """Return labelled frames.
-
-    :raises ValueError: if the node is none of those.
-    """
-    from aiida.common.exceptions import NotExistent
-    from aiida.orm import load_node
-
-    from aiida_dnpmelt.data.frames import FramesData
-
-    try:
-        node = load_node(pk)
-    except NotExistent as exception:
-        raise ValueError(f"--frames: there is no node {pk}") from exception
-    if not isinstance(node, FramesData):
-        raise ValueError(f"--frames: node {pk} holds no labelled frames but is a {type(node).__name__}")
-    return node
 
 
 def _vasp_options(values: dict[str, Any]) -> dict[str, Any]:

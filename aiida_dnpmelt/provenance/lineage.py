@@ -51,6 +51,22 @@ def points_from(pk: int) -> list[int]:
     return sorted({chain for chain, point in query.all() if point in descendants})
 
 
+def seen_frames(potential: PotentialData) -> set[int] | None:
+    """Return the PKs of the labelled frames that a model, or one that it began with, was trained on here.
+
+    None if the model was not trained here: then nobody knows.
+    """
+    seen: set[int] = set()
+    current: PotentialData | None = potential
+    while current is not None:
+        job = current.creator
+        if job is None or job.process_type != TRAINING_TYPE:
+            return seen if current is not potential else None
+        seen |= {job.inputs.frames[name].pk for name in job.inputs.frames}
+        current = job.inputs.parent_model if "parent_model" in job.inputs else None
+    return seen
+
+
 def _trainings(frames: int | None = None) -> list[tuple[int, int]]:
     """Return the PKs of trainings and of the potentials that they left, of all or of those on some frames."""
     query = orm.QueryBuilder()

@@ -62,6 +62,14 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def diagonal(axes: Axes) -> None:
+    """Give both axes the same limits, and draw the line on which they are equal."""
+    low = min(axes.get_xlim()[0], axes.get_ylim()[0])
+    high = max(axes.get_xlim()[1], axes.get_ylim()[1])
+    axes.plot([low, high], [low, high], color="black", linewidth=0.6)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+
+
 def temperatures_figure(temperatures: Sequence[Temperature]) -> Figure:
     """Return temperatures with their 95 % intervals, a line each, from top to bottom."""
     figure = new_figure(9, 0.8 + 0.3 * len(temperatures))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from aiida_dnpmelt.physics.error_budget import COVERAGE_FACTOR
-from aiida_dnpmelt.report.figures import COLOURS, new_figure
+from aiida_dnpmelt.report.figures import COLOURS, diagonal, new_figure
 from aiida_dnpmelt.report.held_out import Parity
 from aiida_dnpmelt.report.learned import Calibration, Curve, Deviation, Shift, Window
 
@@ -112,7 +112,7 @@ def parity_figure(parities: Sequence[Parity]) -> Figure:
         forces.set(title=f"{each.phase}, {each.frames} frames", xlabel=f"teacher's force, {FORCE}")
         energies.set(xlabel="teacher's energy, meV/atom")
         for axes in (forces, energies):
-            _diagonal(axes)
+            diagonal(axes)
     panels[0, 0].set_ylabel(f"model's force, {FORCE}")
     panels[1, 0].set_ylabel("model's energy, meV/atom")
     panels[1, 0].legend(fontsize="small")
@@ -161,13 +161,6 @@ def _logarithmic(axes: Axes, *names: Literal["x", "y"]) -> None:
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.set_minor_locator(NullLocator())
-
-
-def _diagonal(axes: Axes) -> None:
-    low = min(axes.get_xlim()[0], axes.get_ylim()[0])
-    high = max(axes.get_xlim()[1], axes.get_ylim()[1])
-    axes.plot([low, high], [low, high], color="black", linewidth=0.6)
-    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
 
 
 def _named(name: str) -> str:

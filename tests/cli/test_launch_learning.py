@@ -54,7 +54,7 @@ def test_loop_begins_with_frames_that_are_given(launch):
         assert result.exit_code == 0, result.output
         assert "first 0 labels" in result.output
     result = launch("learn", "--frames", "987654", "--dry-run")
-    assert "--frames: there is no node 987654" in result.output
+    assert "--frames: there is no node and no group '987654'" in result.output
     result = launch("learn", "--frames", str(orm.Int(1).store().pk), "--dry-run")
     assert "holds no labelled frames but is a Int" in result.output
 

@@ -33,7 +33,7 @@ def reports_of(chain: orm.WorkChainNode) -> str:
 
 
 def called(chain: orm.WorkChainNode, label: str) -> list[orm.ProcessNode]:
-    return [node for node in chain.called if node.process_label == label]
+    return sorted((node for node in chain.called if node.process_label == label), key=lambda node: node.pk)
 
 
 def test_loop_from_nothing_ends_at_its_bound_with_all_that_it_made(loop):

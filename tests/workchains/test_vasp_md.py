@@ -37,6 +37,11 @@ def inputs(code, family, steps: int, **more) -> dict:
     }
 
 
+def jobs_of(chain: orm.WorkChainNode) -> list[orm.CalcJobNode]:
+    """Return the jobs of a work chain in their order, which the storage does not keep."""
+    return sorted((job for job in chain.called if isinstance(job, orm.CalcJobNode)), key=lambda job: job.pk)
+
+
 def newtons_energies(atoms: Atoms, velocities: np.ndarray, steps: int) -> list[float]:
     """Return the energies of a run at constant temperature, done here."""
     atoms.set_velocities(velocities / units.fs)
@@ -73,7 +78,7 @@ def test_run_that_is_cut_goes_on_as_if_it_had_not_been(make_vasp, potcar_family,
     assert (report["pieces"], report["steps"], report["lost_steps"], report["doubled"]) == (3, 7, 2, 0)
     assert outputs["frames"].frames.energies_ev == pytest.approx(truth, abs=1e-6)
     assert len(report["flaws"]) == 2
-    assert [job.inputs.parameters["nsw"] for job in node.called if isinstance(job, orm.CalcJobNode)] == [7, 4, 1]
+    assert [job.inputs.parameters["nsw"] for job in jobs_of(node)] == [7, 4, 1]
 
 
 def test_torn_files_cost_a_step_and_no_frame_is_doubled(make_vasp, potcar_family, truth):
@@ -100,7 +105,7 @@ def test_run_without_a_step_is_given_up(make_vasp, potcar_family):
     _, node = run_get_node(VaspMdWorkChain, **inputs(make_vasp(steps=0), potcar_family, 5))
     assert node.exit_status == VaspMdWorkChain.exit_codes.ERROR_NO_STEP.status
     assert "2 times in a row" in node.exit_message
-    jobs = [each for each in node.called if isinstance(each, orm.CalcJobNode)]
+    jobs = jobs_of(node)
     assert all("INCAR" in job.outputs.remote_folder.listdir() for job in jobs), "there is something to look at"
 
 
@@ -108,4 +113,4 @@ def test_unconverged_frames_are_marked_and_do_not_end_the_run(make_vasp, potcar_
     outputs, node = run_get_node(VaspMdWorkChain, **inputs(make_vasp(unconverged=[2, 4]), potcar_family, 4))
     assert node.is_finished_ok, node.exit_message
     assert outputs["frames"].get_array("converged").tolist() == [True, False, True, False]
-    assert len([job for job in node.called if isinstance(job, orm.CalcJobNode)]) == 1
+    assert len(jobs_of(node)) == 1
