@@ -1,4 +1,4 @@
-"""Commands that take in what others made: `import potential`, `import dataset`."""
+"""Commands that take in what others made: `import potential`, `import dataset`, `import repository`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from .tables import FORMATS, echo_rows
 
 if TYPE_CHECKING:
     from aiida_dnpmelt.provenance.importers import Imported
+    from aiida_dnpmelt.provenance.repository import Brought
 
 COLUMNS = ("source", "kind", "state", "pk", "phase", "frames", "usable", "usable_pk", "dropped", "remark")
+FINDINGS = ("element", "rule", "place", "words")
 
 
 @click.group()
@@ -110,6 +112,58 @@ def import_dataset_command(
         click.echo(_summary(done))
     if any(each.state == "refused" for each in done):
         raise click.exceptions.Exit(1)
+
+
+@imports.command("repository")
+@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--name", help="Name of the groups, one for each element. Default: that of the folder.")
+@click.option("--origin", help="Where it comes from: text, DOI or URL. Default: remote and commit of a clone.")
+@click.option("--licence", help="Its licence. Default: the first line of its file LICENSE.")
+@click.option("--code", default="dp@localhost", show_default=True, help="Code that opens DeePMD models.")
+@format_option(*FORMATS)
+@profile_option
+def import_repository_command(
+    path: Path, name: str | None, origin: str | None, licence: str | None, code: str, output_format: str
+) -> None:
+    """Store all models and labelled frames of a folder, as a clone of 20-DNPs-Tm, and tell what in it does not fit.
+
+    Archives (.tar.gz and its like) are looked into. Models and usable frames of an element come into a group
+    NAME/ELEMENT. Nothing is stored twice: a second import goes on where the first one was ended. What becomes of each
+    file goes to the error stream, what does not fit to the output. The exit status is 1 if something is refused.
+    """
+    from aiida.common.exceptions import NotExistent
+
+    from aiida_dnpmelt.provenance.repository import RepositoryImport
+
+    done: list[Brought] = []
+    importer = RepositoryImport(path, origin, licence, name, code=code)
+    try:
+        for each in importer:
+            done.append(each)
+            click.echo(_line(each), err=True)
+    except NotExistent as error:
+        message = f"{error}: run `aiida-dnpmelt setup`, or name a code of DeePMD-kit with --code"
+        raise click.ClickException(message) from error
+    if not done:
+        raise click.ClickException(f"'{path}' holds no models and no labelled frames")
+    findings = [finding._asdict() for finding in importer.findings()]
+    if findings or output_format != "table":
+        echo_rows(findings, FINDINGS, output_format)
+    if output_format == "table":
+        models = sum(each.what == "model" and each.node is not None for each in done)
+        frames = sum(each.frames for each in done)
+        symbols = sorted({each.element for each in done if each.node is not None})
+        click.echo(f"{models} models and {frames} usable frames of {len(symbols)} elements; {len(findings)} findings")
+        for symbol in symbols:
+            click.echo(f"  group {importer.name}/{symbol}")
+    if any(each.state == "refused" for each in done):
+        raise click.exceptions.Exit(1)
+
+
+def _line(each: Brought) -> str:
+    what = each.what if each.what == "model" else f"{each.frames} usable frames"
+    pk = "" if each.node is None else f" {each.node.pk}"
+    return f"{each.state} {each.element} {what}{pk}: {each.place}" + (f" ({each.remark})" if each.remark else "")
 
 
 def _row(each: Imported, path: Path) -> dict[str, Any]:

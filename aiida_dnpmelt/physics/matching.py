@@ -29,12 +29,17 @@ class Differences(NamedTuple):
 class Matches(NamedTuple):
     """What was found of a set of frames among others.
 
-    :param known: whether each frame was found, shape (f,).
+    :param partners: of each frame that was found, which of the others it is and which of its frames; None of the rest.
     :param differences: of those that were found; None if none was.
     """
 
-    known: NDArray[np.bool_]
+    partners: list[tuple[int, int] | None]
     differences: Differences | None
+
+    @property
+    def new(self) -> list[int]:
+        """Return the indices of the frames that were not found."""
+        return [index for index, partner in enumerate(self.partners) if partner is None]
 
 
 def match(frames: LabelledFrames, others: Sequence[LabelledFrames]) -> Matches:
@@ -43,20 +48,22 @@ def match(frames: LabelledFrames, others: Sequence[LabelledFrames]) -> Matches:
     A frame that is there more than once, as that from which a run was restarted, is compared with the one that is
     nearest in energy.
     """
-    joined = [part for part in others if part.symbols == frames.symbols]
-    known = np.zeros(len(frames), dtype=bool)
-    if not joined:
-        return Matches(known, None)
-    theirs = np.concatenate([_coordinates(part) for part in joined])
-    values = [np.concatenate([values[i] for values in map(_labels, joined)]) for i in range(3)]
+    partners: list[tuple[int, int] | None] = [None] * len(frames)
+    same = [number for number, part in enumerate(others) if part.symbols == frames.symbols]
+    if not same:
+        return Matches(partners, None)
+    theirs = np.concatenate([_coordinates(others[number]) for number in same])
+    values = [np.concatenate([_labels(others[number])[i] for number in same]) for i in range(3)]
+    places = [(number, index) for number in same for index in range(len(others[number]))]
     mine, labels = _coordinates(frames), _labels(frames)
     largest = np.zeros(3)
-    for index, near in _near(mine, theirs).items():
-        best = min(near, key=lambda other: abs(values[0][other] - labels[0][index]))
-        known[index] = True
+    near = _near(mine, theirs)
+    for index, candidates in near.items():
+        best = min(candidates, key=lambda other: abs(values[0][other] - labels[0][index]))
+        partners[index] = places[best]
         errors = [float(np.abs(label[index] - value[best]).max()) for label, value in zip(labels, values, strict=True)]
         largest = np.maximum(largest, errors)
-    return Matches(known, Differences(*map(float, largest)) if known.any() else None)
+    return Matches(partners, Differences(*map(float, largest)) if near else None)
 
 
 def _coordinates(frames: LabelledFrames) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -35,6 +36,7 @@ class Imported:
     :param node: the frames as they were read, if they are stored.
     :param screened: those that can be trained on, by `screen_frames`; None if there is none.
     :param dropped: number of frames that `screen_frames` dropped, by reason.
+    :param repeated: number of frames of a data set that were dropped from the runs which they are from, by reason.
     :param remark: what is to be known of the source, in words.
     """
 
@@ -44,7 +46,85 @@ class Imported:
     node: FramesData | None = None
     screened: FramesData | None = None
     dropped: tuple[tuple[str, int], ...] = ()
+    repeated: tuple[tuple[str, int], ...] = ()
     remark: str = ""
+
+
+class DatasetImporter:
+    """Store sources one after the other, runs before the data sets that were made of them.
+
+    See `import_dataset` for what is stored.
+    """
+
+    def __init__(self, origin: str = "", licence: str = "", screening: ScreeningSettings | None = None) -> None:
+        """Take what is the same for all sources."""
+        self._facts = {"origin": origin, "licence": licence}
+        self._settings = Dict((screening or ScreeningSettings()).model_dump())
+        self._read: list[LabelledFrames] = []
+        self._dropped: list[dict[int, str]] = []  # of each that was read: reasons by the index of the frame
+
+    def take(
+        self, source: Source, symbol: str | None, phase: str | None, temperature_k: float | None, place: str
+    ) -> Imported:
+        """Store the frames of a source that are not stored yet, screen them, and return what became of it.
+
+        :param place: where the source lies, as it is kept.
+        """
+        try:
+            found = read_dataset(source, symbol, temperature_k)
+            if found.frames is None:
+                return Imported(source, "empty", remark=found.flaw or "no frame")
+            number, remark = len(found.frames), _remark(found)
+            repeated: tuple[tuple[str, int], ...] = ()
+            if source.path.is_dir():
+                found, repeated, remark = self._without_copies(found, remark)
+            if found.frames is None:
+                return Imported(source, "copy", number, repeated=repeated, remark=remark)
+            return replace(self._store(source, found, phase, remark, place), repeated=repeated)
+        except (OSError, ValueError) as error:
+            return Imported(source, "refused", remark=str(error))
+
+    def _store(self, source: Source, found: Dataset, phase: str | None, remark: str, place: str) -> Imported:
+        assert found.frames is not None
+        checksum = source.sha256
+        node = QueryBuilder().append(FramesData, filters={"attributes.sha256": checksum}).first(flat=True)
+        state: State = "stored" if node is None else "known"
+        if node is None:
+            node = FramesData(
+                found.frames,
+                phase=phase or _phase_of(found.frames),
+                labeller=str(found.details.get("program", source.kind)),
+                converged=found.converged,
+                label=source.path.name if source.path.is_file() else source.kind,
+            )
+            facts = {**self._facts, "sha256": checksum, "source": source.kind, "place": place, "remark": remark}
+            details = {f"labels_{name}": value for name, value in found.details.items()}
+            node.base.attributes.set_many({**facts, **details})
+            node.store()
+        elif phase not in (None, node.phase):
+            remark = _joined([remark, f"stored before as {node.phase}, and stays so"])
+        screened, report = _screen(node, self._settings)
+        self._read.append(found.frames if state == "stored" else node.frames)
+        self._dropped.append({each["index"]: each["reason"] for each in report["dropped_frames"]})
+        dropped = tuple(report["dropped"].items())
+        number = node.base.attributes.get("number_of_frames")
+        return Imported(source, state, number, node, screened, dropped, remark=remark)
+
+    def _without_copies(self, found: Dataset, remark: str) -> tuple[Dataset, tuple[tuple[str, int], ...], str]:
+        """Return a data set without the frames that other sources have, which of them are bad, and a remark."""
+        assert found.frames is not None
+        matches = match(found.frames, self._read)
+        if matches.differences is None:
+            return found, (), remark
+        energy, force, virial = matches.differences
+        partners = [partner for partner in matches.partners if partner is not None]
+        words = f"{len(partners)} of {len(found.frames)} frames were read before, labels within "
+        words += f"{energy:.1g} eV, {force:.1g} eV/A, {virial:.1g} eV"
+        bad = Counter(self._dropped[part][index] for part, index in partners if index in self._dropped[part])
+        dropped = ", ".join(f"{number} {reason}" for reason, number in bad.items())
+        left = found.frames.take(matches.new) if matches.new else None
+        words = _joined([words, f"{dropped} among them" if dropped else ""])
+        return replace(found, frames=left), tuple(bad.items()), words
 
 
 def import_dataset(
@@ -70,24 +150,9 @@ def import_dataset(
     :param screening: what `screen_frames` drops.
     :raises ValueError: if there is nothing to import.
     """
-    settings = Dict((screening or ScreeningSettings()).model_dump())
-    read: list[LabelledFrames] = []
+    importer = DatasetImporter(origin, licence, screening)
     for source in find_sources(path):
-        try:
-            found = read_dataset(source, symbol, temperature_k)
-            if found.frames is None:
-                yield Imported(source, "empty", remark=found.flaw or "no frame")
-                continue
-            remark, number = _remark(found), len(found.frames)
-            if source.path.is_dir():
-                found, remark = _without_copies(found, read)
-            if found.frames is None:
-                yield Imported(source, "copy", number, remark=remark)
-                continue
-            read.append(found.frames)
-            yield _store(source, found, phase, origin, licence, settings, remark)
-        except (OSError, ValueError) as error:
-            yield Imported(source, "refused", remark=str(error))
+        yield importer.take(source, symbol, phase, temperature_k, _inside(source, path))
 
 
 def import_potential(
@@ -143,33 +208,6 @@ def _show(path: Path, origin: str, licence: str, label: str, code: Code) -> Pote
     return potential
 
 
-def _store(
-    source: Source, found: Dataset, phase: str | None, origin: str, licence: str, settings: Dict, remark: str
-) -> Imported:
-    """Store the frames of a source, if they are not stored yet, and screen them."""
-    assert found.frames is not None
-    checksum = source.sha256
-    query = QueryBuilder().append(FramesData, filters={"attributes.sha256": checksum})
-    node = query.first(flat=True)
-    state: State = "stored" if node is None else "known"
-    if node is None:
-        node = FramesData(
-            found.frames,
-            phase=phase or _phase_of(found.frames),
-            labeller=str(found.details.get("program", source.kind)),
-            converged=found.converged,
-            label=source.path.name if source.path.is_file() else source.kind,
-        )
-        facts = {"sha256": checksum, "source": source.kind, "origin": origin, "licence": licence, "remark": remark}
-        node.base.attributes.set_many({**facts, **{f"labels_{name}": value for name, value in found.details.items()}})
-        node.store()
-    elif phase not in (None, node.phase):
-        remark = "; ".join(filter(None, [remark, f"stored before as {node.phase}, and stays so"]))
-    number = node.base.attributes.get("number_of_frames")
-    screened, report = _screen(node, settings)
-    return Imported(source, state, number, node, screened, tuple(report["dropped"].items()), remark)
-
-
 def _screen(node: FramesData, settings: Dict) -> tuple[FramesData | None, Dict]:
     """Return the frames that can be trained on and the report, from before if they have been screened like this."""
     earlier = node.base.links.get_outgoing(CalcFunctionNode, link_label_filter="frames").all_nodes()
@@ -189,17 +227,12 @@ def _phase_of(frames: LabelledFrames) -> str:
     return "liquid" if frames.temperatures_k.mean() >= melting else "solid"
 
 
-def _without_copies(found: Dataset, others: list[LabelledFrames]) -> tuple[Dataset, str]:
-    """Return a data set without the frames that other sources have, and what the comparison gave."""
-    assert found.frames is not None
-    matches = match(found.frames, others)
-    if matches.differences is None:
-        return found, _remark(found)
-    energy, force, virial = matches.differences
-    words = f"{matches.known.sum()} of {len(found.frames)} frames were read before, labels within "
-    words += f"{energy:.1g} eV, {force:.1g} eV/A, {virial:.1g} eV"
-    new = [index for index, known in enumerate(matches.known) if not known]
-    return replace(found, frames=found.frames.take(new) if new else None), words
+def _inside(source: Source, path: Path) -> str:
+    return source.path.relative_to(path).as_posix() if path.is_dir() else source.path.name
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "; ".join(filter(None, parts))
 
 
 def _remark(found: Dataset) -> str:
@@ -207,4 +240,4 @@ def _remark(found: Dataset) -> str:
     parts = [found.flaw] if found.flaw else []
     if found.not_finite:
         parts.append(f"{found.not_finite} frames left out: a label is no number")
-    return "; ".join(parts)
+    return _joined(parts)

@@ -158,3 +158,24 @@ def test_folder_without_frames_is_refused(imports, tmp_path):
     result = imports("dataset", str(tmp_path))
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")
+
+
+def test_repository_is_taken_in_with_a_table_of_what_does_not_fit(imports, tmp_path, dp_code):
+    folder = tmp_path / "some work" / "Cu" / "1728.15" / "1"
+    folder.mkdir(parents=True)
+    (folder / "vasprun.xml").write_text(vasprun(copper_frames(3, seed=71, rattle=0.05), {"NSW": 3}))
+    root = str(tmp_path / "some work")
+    result = imports("repository", root, "--name", "work", "--licence", "CC0-1.0")
+    assert result.exit_code == 0, result.output
+    assert "stored Cu 3 usable frames" in result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["element", "rule", "place", "words"]
+    assert any("a run at 1200 K in the folder 1728.15" in line for line in lines)
+    assert lines[-2:] == ["0 models and 3 usable frames of 1 elements; 2 findings", "  group work/Cu"]
+    again = imports("repository", root, "--name", "work", "--format", "json")
+    rules = [finding["rule"] for finding in json.loads(again.stdout)]
+    assert rules == ["temperature", "temperature"]
+    (tmp_path / "empty").mkdir()
+    nothing = imports("repository", str(tmp_path / "empty"))
+    assert nothing.exit_code == 1
+    assert "holds no models and no labelled frames" in nothing.output

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aiida.orm import Group, QueryBuilder
+from physics.synthetic_frames import copper_frames
+from vasp_files import vasprun
+
+from aiida_dnpmelt.calculations.deepmd_systems import write_system
+from aiida_dnpmelt.data.frames import FramesData
+from aiida_dnpmelt.provenance.repository import RepositoryImport, git_origin
+
+SHARED = os.environ.get("DNPMELT_SHARED_DATA")
+CURVE = (
+    "#  step      rmse_trn    rmse_e_trn    rmse_f_trn         lr\n    {step}   1.0e+00   1.0e-03   1.0e-01   {rate}\n"
+)
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"
+
+
+def write_run(folder: Path, frames, **options) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    incar = {"NSW": len(frames), **options.pop("incar", {})}
+    (folder / "vasprun.xml").write_text(vasprun(frames, incar, **options))
+
+
+def training(systems, steps: int = 1000) -> str:
+    content = {
+        "model": {"type_map": ["Cu", "Ni"], "descriptor": {"seed": 1}},
+        "learning_rate": {"stop_lr": 1e-8},
+        "training": {"numb_steps": steps, "seed": 5, "training_data": {"systems": systems}},
+    }
+    return json.dumps(content)
+
+
+def pack(folder: Path, archive: Path) -> None:
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive, "w:gz") as tar:
+        for each in sorted(folder.iterdir()):
+            tar.add(each, each.name)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def clone(tmp_path, tiny_model) -> Path:
+    """Give a repository in which this and that is wrong."""
+    root = tmp_path / "invented"
+    models = root / "DNPs" / "Cu"
+    models.mkdir(parents=True)
+    # Unknown, empty fields of the protocol buffer: other files, the same model.
+    for number, field in enumerate((b"\xfa\xff\x7f\x00", b"\xfa\xff\x7f\x00", b"\xea\xff\x7f\x00")):
+        (models / f"Cu-{number}.pb").write_bytes(tiny_model.read_bytes() + field)
+    names = ["iter1/1357.77/set", "iter1/1357.77/set", "iter9/1357.77/set"]
+    (models / "out.json").write_text(training([f"/somewhere/Cu/data/{name}" for name in names]))
+    (models / "lcurve.out").write_text(CURVE.format(step=400, rate="1.0e-05"))
+    (root / "DNPs" / "Ag").mkdir()
+    (root / "DNPs" / "Ag" / "Ag-0.pb").write_text(POINTER)
+    (root / "LICENSE").write_text("\n  Some free licence\n\nText\n")
+
+    data = tmp_path / "data" / "iter1"
+    hot, odd = copper_frames(5, seed=41, rattle=0.05), copper_frames(2, seed=42, rattle=0.05)
+    incar = {"TEBEG": 1357.77, "TEEND": 1357.77}
+    write_run(data / "1357.77" / "3", hot, incar=incar, changes=[1e-8, 1.0, 1e-8, 1e-8, 1e-8])
+    write_system(data / "1357.77" / "set", hot.take([0, 1, 2]), ["Cu"])
+    (data / "1357.77" / "set" / "energy.raw").write_text("-1.0\n" * 5)
+    write_run(data / "1728.15" / "3", odd, incar={"TEBEG": 1600.0, "TEEND": 1600.0, "ENCUT": 520.0})
+    bare = data / "2073.78" / "3"
+    bare.mkdir(parents=True)
+    (bare / "POSCAR").write_text("Cu\n")
+    (data / "1357.77" / "3" / "POTCAR").write_text("a licensed text")
+    (data / "1357.77" / "3" / "bp_vasprun.xml").write_text("")
+    pack(tmp_path / "data", root / "Training sets" / "Cu_TM1.tar.gz")
+
+    wrong = tmp_path / "wrong"
+    write_run(wrong / "1728.15" / "4", copper_frames(2, seed=43), incar={"TEBEG": 1728.15, "TEEND": 1728.15})
+    pack(wrong, root / "Training sets" / "Ni_TM1.tar.gz")
+    (root / "Training sets" / "Pd_TM1.tar.gz").write_text(POINTER)
+    whole = {"TEBEG": 1200.0, "TEEND": 1200.0}
+    write_run(root / "loose" / "Cu", copper_frames(2, seed=44, rattle=0.05), incar=whole)
+    write_run(root / "loose" / "Ni", replace(copper_frames(2, seed=45, rattle=0.05), symbols=("Ni",) * 32), incar=whole)
+    return root
+
+
+@pytest.fixture
+def brought(clone, aiida_profile, dp_code):
+    importer = RepositoryImport(clone, code=dp_code.full_label)
+    return {each.place: each for each in importer}, importer
+
+
+def test_everything_is_stored_and_what_does_not_fit_is_told(brought, clone):
+    done, importer = brought
+    model = done["DNPs/Cu/Cu-0.pb"]
+    assert (model.state, model.element) == ("stored", "Cu")
+    assert model.remark.startswith("training unfinished: step 400 of 1000")
+    assert (model.node.origin, model.node.licence) == ("DNPs/Cu/Cu-0.pb", "Some free licence")
+    run = done["Training sets/Cu_TM1.tar.gz/iter1/1357.77/3/vasprun.xml"]
+    assert (run.state, run.frames) == ("stored", 4)
+    raw = run.node.creator.inputs.frames
+    assert raw.base.attributes.get("place") == run.place
+    assert raw.base.attributes.get("licence") == "Some free licence"
+    copy = done["Training sets/Cu_TM1.tar.gz/iter1/1357.77/set"]
+    assert (copy.state, copy.node) == ("copy", None)
+    assert copy.remark.endswith("1 unconverged among them")
+    assert done["Training sets/Ni_TM1.tar.gz/1728.15/4/vasprun.xml"].state == "refused"
+    assert done["loose/Cu/vasprun.xml"].state == "stored"
+
+    assert done["loose/Ni/vasprun.xml"].frames == 2
+    found = [(each.element, each.rule, each.place, each.words) for each in importer.findings()]
+    cu, ni = "Training sets/Cu_TM1.tar.gz", "Training sets/Ni_TM1.tar.gz"
+    pointer = "stands for a file that is not here: run `git lfs pull`"
+    multiples = "not 0.25, 0.7, 0.8, 0.9, 1, 1.2 or 1.4 times 1357.77 K, the T_m of Cu"
+    assert found == [
+        ("Ag", "file", "DNPs/Ag/Ag-0.pb", pointer),
+        ("Ag", "missing", "DNPs/Ag", "no settings (out.json) of the training"),
+        ("Ag", "missing", "DNPs/Ag", "no learning curve (lcurve.out) of the training"),
+        ("Cu", "file", "DNPs/Cu/Cu-1.pb", "the same model as DNPs/Cu/Cu-0.pb"),
+        ("Cu", "labels", cu, "1 parts of runs under other names (as bp_vasprun.xml), left alone"),
+        (
+            "Cu",
+            "labels",
+            cu,
+            "1 of 7 frames cannot be trained on (1 unconverged); 1 of 1 data sets hold such frames (1 unconverged); "
+            "2 frames of the .raw files were left out of 1 data sets made of them, for reasons not on record",
+        ),
+        ("Cu", "missing", "DNPs/Cu", "settings, learning curve and seeds are those of one of 3 models"),
+        ("Cu", "missing", "DNPs/Cu", "1 of the 2 data sets of the training are not here, as iter9/1357.77/set"),
+        (
+            "Cu",
+            "missing",
+            cu,
+            f"1 folders hold the structure of a run and no results, as {cu}/iter1/2073.78/3",
+        ),
+        ("Cu", "settings", "", "runs of Cu differ in ENCUT not set (2 runs), 520.0 (1 runs)"),
+        (
+            "Cu",
+            "temperature",
+            cu,
+            f"1728.15, 2073.78 K: {multiples}; they are multiples of 1728.15 K, the T_m of Ni",
+        ),
+        (
+            "Cu",
+            "temperature",
+            f"{cu}/iter1/1728.15/3/vasprun.xml",
+            "a run at 1600 K in the folder 1728.15",
+        ),
+        (
+            "Cu",
+            "training",
+            "DNPs/Cu",
+            "the training ended at step 400 of 1000, at a learning rate of 1.0e-05 instead of 1.0e-08",
+        ),
+        (
+            "Cu",
+            "training",
+            "DNPs/Cu",
+            "the training names 1 data sets twice, as iter1/1357.77/set: their frames count double",
+        ),
+        ("Ni", "element", f"{ni}/1728.15/4/vasprun.xml", "refused: element is Ni, the frames hold Cu"),
+        ("Pd", "file", "Training sets/Pd_TM1.tar.gz", pointer),
+    ]
+
+
+def test_groups_hold_models_and_usable_frames(brought):
+    done, _ = brought
+    group = Group.collection.get(label="invented/Cu")
+    usable = {each.node.uuid for each in done.values() if each.element == "Cu" and each.node is not None}
+    assert {node.uuid for node in group.nodes} >= usable
+    assert len(usable) == 5  # two models of three files, and three runs
+
+
+def test_second_import_makes_no_node(brought, clone, dp_code):
+    from aiida.orm import Node
+
+    before = QueryBuilder().append(Node).count()
+    again = RepositoryImport(clone, code=dp_code.full_label)
+    states = [each.state for each in again]
+    assert QueryBuilder().append(Node).count() == before
+    assert "known" in states
+    assert [each.words for each in again.findings()] == [each.words for each in brought[1].findings()]
+
+
+def test_folder_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="is no folder: give a clone"):
+        RepositoryImport(tmp_path / "nothing")
+
+
+def test_origin_is_remote_and_commit(tmp_path):
+    git = tmp_path / ".git"
+    (git / "refs" / "heads").mkdir(parents=True)
+    (git / "config").write_text('[core]\n\tbare = false\n[remote "origin"]\n\turl = https://example.org/a/b.git\n')
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    assert git_origin(tmp_path) == "https://example.org/a/b"
+    (git / "packed-refs").write_text("# pack\n0123456789abcdef refs/heads/main\n")
+    assert git_origin(tmp_path) == "https://example.org/a/b@0123456789ab"
+    (git / "refs" / "heads" / "main").write_text("fedcba9876543210\n")
+    assert git_origin(tmp_path) == "https://example.org/a/b@fedcba987654"
+    (git / "HEAD").write_text("ref: ../../../../etc/passwd\n")
+    assert git_origin(tmp_path) == "https://example.org/a/b"
+    assert git_origin(tmp_path / "elsewhere") == ""
+
+
+@pytest.mark.skipif(SHARED is None, reason="DNPMELT_SHARED_DATA is not set: the published data are not here")
+def test_published_data(tmp_path, aiida_profile, dp_code):
+    """The trajectories of aluminium and molybdenum, packed as they were published."""
+    for name in ("Al_TPC", "Mo_TM3"):
+        with tarfile.open(tmp_path / f"{name}.tar.gz", "w:gz", dereference=True) as tar:
+            for each in sorted((Path(SHARED) / "vasp" / name).iterdir()):
+                tar.add(each, each.name)
+    importer = RepositoryImport(tmp_path, name="published", code=dp_code.full_label)
+    done = list(importer)
+    assert not [each for each in done if each.state == "refused"]
+    frames = [each.node for each in done if each.node is not None]
+    assert {node.phase for node in frames if node.frames.symbols[0] == "Al"} == {"interface"}
+    assert all(isinstance(node, FramesData) for node in frames)
+    words = " ".join(each.words for each in importer.findings())
+    assert "28 of 91 frames cannot be trained on (28 unconverged); 10 of 10 data sets hold such frames" in words
+    assert "3495.6 K: not 0.25" in words
+    assert "runs of Al differ in EDIFF 1e-06 (3 runs), 1e-08 (2 runs)" in words
