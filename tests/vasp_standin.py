@@ -2,9 +2,9 @@
 
 EMT is a true potential: the energies, forces and stresses in the files are those of one function. What it is to suffer
 stands in the environment variable VASP_STANDIN, as JSON: ``steps`` after which the job is killed, as at the wall time;
-``unconverged`` numbers of ionic steps, from 1; ``torn`` to leave the files as a crash in the middle of
-writing does. With ``once``, a file that is made then, it suffers that in the first job only; with ``at``, in runs at
-that temperature in K only.
+``unconverged`` numbers of ionic steps, from 1; ``torn`` to leave the files as a crash in the middle of writing does;
+``seconds`` that it takes more. With ``once``, a file that is made then, it suffers that in the first job only; with
+``at``, in runs at that temperature in K only.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ def main() -> int:
     planned = max(1, int(tags.get("NSW", 0)))
     killed = fate.get("steps", planned) < planned
     steps = min(planned, fate.get("steps", planned))
+    time.sleep(fate.get("seconds", 0))
     # A run that is cut has begun the step after those that are whole.
     found = run(atoms, tags, steps)
     bad = [number - 1 for number in fate.get("unconverged", []) if number <= steps]

@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from aiida.common.links import LinkType
 from aiida.engine import run_get_node, submit
 from ase.build import bulk, molecule
 from coexistence_jobs import SETTINGS, copper, once
+from daemons import kill_worker, wait_for
 
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
 from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation
@@ -256,18 +254,10 @@ def test_a_killed_worker_loses_nothing(lmp_code, cu_u3, daemon):
     """The daemon starts another worker, which takes the chain up where it was."""
     chain = submit(builder_of(lmp_code, cu_u3, maximum_rounds=1, first_time_ps=12.0, production_time_ps=12.0))
     wait_for(lambda: [job.get_state() for job in jobs_of(chain)] == [CalcJobState.WITHSCHEDULER] * 2)
-    workers = daemon.get_worker_info()["info"]
-    os.kill(int(next(iter(workers))), signal.SIGKILL)
+    kill_worker(daemon)
     wait_for(lambda: chain.is_terminated, log=Path(daemon.daemon_log_file))
     assert chain.exit_status in {0, TPCWorkChain.exit_codes.ERROR_NO_COEXISTENCE.status}
     seeds = [job.inputs.seed.value for job in jobs_of(chain)]
     assert sorted(seeds) == [7, 8]
     kinds = [node.process_class for node in chain.called_descendants if isinstance(node, orm.CalcJobNode)]
     assert kinds == [LammpsCoexistenceCalculation] * 2
-
-
-def wait_for(condition: Any, seconds: float = 400, log: Path | None = None) -> None:
-    end = time.time() + seconds
-    while not condition():
-        assert time.time() < end, f"it did not happen in time; the daemon says: {log and log.read_text()[-4000:]}"
-        time.sleep(0.5)

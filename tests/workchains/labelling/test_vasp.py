@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import itertools
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.engine import run_get_node
+from aiida.common.datastructures import CalcJobState
+from aiida.engine import run_get_node, submit
 from aiida.tools.archive import create_archive
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from daemons import kill_worker, wait_for
 from physics.labelled import labelled
 from vasp_jobs import FAMILY, MARKER
 from vasp_standin import BINDING_EV
@@ -225,3 +228,24 @@ def test_kpoints_and_moments_as_asked_for(potcar_family):
 def test_bad_input_is_refused_before_anything_is_run(make_vasp, potcar_family, changes, message):
     with pytest.raises(ValueError, match=message):
         label(make_vasp(), **changes)
+
+
+def test_a_killed_worker_loses_no_label(make_vasp, potcar_family, daemon):
+    """Jobs of VASP go on while there is no daemon, and the next worker takes up what waited for them."""
+    builder = VaspLabelWorkChain.get_builder()
+    builder.code = make_vasp(seconds=8)
+    builder.frames = {"first": starts()}
+    builder.potential_family, builder.vasp = FAMILY, orm.Dict(VASP)
+    builder.settings = orm.Dict({"steps": 3})
+    builder.job = {"metadata": {"options": OPTIONS}}
+    chain = submit(builder)
+
+    def jobs() -> list[orm.CalcJobNode]:
+        return [node for node in chain.called_descendants if isinstance(node, orm.CalcJobNode)]
+
+    wait_for(lambda: [job.get_state() for job in jobs()] == [CalcJobState.WITHSCHEDULER] * 2)
+    kill_worker(daemon)
+    wait_for(lambda: chain.is_terminated, log=Path(daemon.daemon_log_file))
+    assert chain.is_finished_ok, chain.exit_message
+    assert len(jobs()) == 2, "none is run twice"
+    assert len(chain.outputs.frames.first.frames) == 2
