@@ -105,7 +105,8 @@ class RepositoryImport:
 
     def __iter__(self) -> Iterator[Brought]:
         """Store one after the other, models first, and yield what became of each."""
-        files = sorted(each for each in self.path.rglob("*") if each.is_file() and ".git" not in each.parts)
+        files = sorted(each for each in self.path.rglob("*") if each.is_file())
+        files = [each for each in files if ".git" not in each.relative_to(self.path).parts]
         yield from self._models(self.path, PurePosixPath(), files)
         yield from self._frames(self.path, PurePosixPath(), files)
         for archive in filter(is_archive, files):

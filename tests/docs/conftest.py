@@ -65,6 +65,10 @@ def reader(aiida_profile: Any, tmp_path_factory: pytest.TempPathFactory, potenti
     (folder / "my_model.pb").write_bytes(b"only its name is looked at")
     (folder / "runs").mkdir()
     (folder / "runs" / "vasprun.xml").write_text(vasprun(copper_frames(2)))
+    clone = folder / "20-DNPs-Tm" / "Training Datasets" / "Cu_TM1" / "1357.77"
+    clone.mkdir(parents=True)
+    (clone / "vasprun.xml").write_text(vasprun(copper_frames(2, seed=9, rattle=0.05)))
+    (folder / "Al-0.pb").write_bytes(b"only its name is looked at")
     bulk("Zr", "bcc", a=3.6, cubic=True).write(folder / "bcc_zr.cif")
     computer, _ = ensure_computer(folder / "scratch")
     codes = {engine.label: ensure_code(engine, computer)[0] for engine in find_engines()}

@@ -19,6 +19,7 @@ from .conftest import DOCS, PAGES
 SHORT = (
     "import potential Cu",
     "import dataset",
+    "import repository",
     "potential list",
     "potential show",
     "tm list",
