@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 FRAME_COLUMNS = ("pk", "frames", "atoms", "phase", "labeller", "temperatures/K", "created")
 COLUMNS = ("pk", "element", "lattice", "P/GPa", "T_m/K", "95 %/K", "verdict", "potential", "protocol", "created")
+
+
+ESTIMATES = ("element", "group", "E_coh/(eV/atom)", "T_m/K", "T_m(exp)/K", "off/%")
 
 
 @click.group()
@@ -156,3 +159,41 @@ def _row(point: MeltingPoint) -> dict[str, object]:
         f"{point.created:%Y-%m-%d %H:%M}",
     )
     return dict(zip(COLUMNS, values, strict=True))
+
+
+@tm.command()
+@click.option("--element", "symbol", help="Chemical symbol. Default: all of the table.")
+@click.option("--cohesive-energy", type=float, help="In eV/atom, as of a potential. Default: the experimental one.")
+@click.option(
+    "--relation",
+    type=click.Choice(["corrected", "as_printed", "all"]),
+    default="corrected",
+    show_default=True,
+    help="That of the group, with two exchanged that are exchanged in print, or as printed; or one for all elements.",
+)
+@format_option(*FORMATS)
+def estimate(symbol: str | None, cohesive_energy: float | None, relation: str, output_format: str) -> None:
+    """Estimate T_m from the cohesive energy, by the relations of Andolina and Saidi.
+
+    That is a rule of thumb, good to some 8 %: a first guess for a coexistence, or a check of one. It needs no profile.
+    """
+    from aiida_dnpmelt.data.elements import element, elements
+    from aiida_dnpmelt.physics.cohesion import melting_temperature_k
+
+    if cohesive_energy is not None and symbol is None:
+        raise click.ClickException("--cohesive-energy: name the --element that it is of")
+    try:
+        chosen = [element(symbol)] if symbol else list(elements().values())
+        rows: list[dict[str, Any]] = []
+        for each in chosen:
+            energy = each.cohesive_energy if cohesive_energy is None else cohesive_energy
+            temperature = melting_temperature_k(energy, each.group, relation)
+            error = 100 * (temperature / each.melting_temperature - 1)
+            values = (each.symbol, each.group, energy, round(temperature), each.melting_temperature, round(error, 1))
+            rows.append(dict(zip(ESTIMATES, values, strict=True)))
+    except ValueError as exception:
+        raise click.ClickException(str(exception)) from exception
+    echo_rows(rows, ESTIMATES, output_format)
+    if output_format == "table" and len(rows) > 1:
+        mean = sum(abs(row["off/%"]) for row in rows) / len(rows)
+        click.echo(f"mean absolute error over {len(rows)} elements: {mean:.1f} %")

@@ -5,7 +5,8 @@
 For valid melting temperatures three cells of 1,728 copper atoms (potential Cu_u3.eam of the LAMMPS distribution) are
 run in FOLDER by `benchmarks/bare_runs.py`, from guesses 12 % below, at, and 12 % above the melting temperature: some
 40 s each on one core. For forces and energies, crystal and melt of 256 copper atoms are run by `benchmarks/kelvin.py`,
-some two minutes. Runs that are there already are not run again. The figures go to `docs/images`.
+some two minutes. Runs that are there already are not run again. Melting temperatures over cohesive energies come from
+the table of the elements. The figures go to `docs/images`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from kelvin import PHASES, Labels, labelled, predict  # noqa: E402
 
 from aiida_dnpmelt.calculations.coexistence_script import FRAMES_FILE, LOG_FILE, RunSpec  # noqa: E402
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings  # noqa: E402
+from aiida_dnpmelt.data.elements import elements  # noqa: E402
+from aiida_dnpmelt.physics.cohesion import PRINTED, relation_of  # noqa: E402
 from aiida_dnpmelt.physics.estimate import bin_series  # noqa: E402
 from aiida_dnpmelt.physics.lammps_dump import Frame, read_frames  # noqa: E402
 from aiida_dnpmelt.physics.lammps_log import read_log  # noqa: E402
@@ -168,6 +171,32 @@ def draw_kelvin(labels: dict[str, dict[str, Labels]], options: Namespace) -> Fig
     return figure
 
 
+def draw_cohesion() -> Figure:
+    """Return T_m over cohesive energy, as the relations are printed and with two of them exchanged."""
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    for axes, mapping in zip(panels, ("as_printed", "corrected"), strict=True):
+        errors = []
+        for colour, group in zip(colormaps["tab10"].colors, PRINTED, strict=False):
+            members = [each for each in elements().values() if each.group == group]
+            energies = np.array([each.cohesive_energy for each in members])
+            temperatures = np.array([each.melting_temperature for each in members])
+            line = np.linspace(energies.min(), energies.max(), 50)
+            relation = relation_of(group, mapping)
+            axes.plot(energies, temperatures, "o", color=colour, markersize=3.5, label=group.replace("_", " "))
+            axes.plot(line, [relation.temperature_k(energy) for energy in line], color=colour, linewidth=1.2)
+            errors += [abs(relation.temperature_k(x) / y - 1) for x, y in zip(energies, temperatures, strict=True)]
+        axes.set(
+            title=f"{mapping.replace('_', ' ')}: mean error {100 * np.mean(errors):.1f} %",
+            xlabel="cohesive energy in eV/atom",
+            xscale="log",
+            yscale="log",
+        )
+    panels[0].set_ylabel("melting temperature in K")
+    panels[0].legend(fontsize="small")
+    return figure
+
+
 def save(figure: Figure, name: str) -> None:
     """Write a figure with few colours."""
     target = DOCS / "images" / name
@@ -179,6 +208,7 @@ def save(figure: Figure, name: str) -> None:
 def main() -> None:
     """Run the cells and write the figures."""
     folder = Path(sys.argv[1])
+    save(draw_cohesion(), "cohesion.png")
     options = Namespace(folder=folder / "kelvin", **KELVIN)
     save(draw_kelvin(labelled(options), options), "kelvin.png")
     cases = {name: simulate(folder / name, share * MELTING_TEMPERATURE) for name, share in CASES.items()}

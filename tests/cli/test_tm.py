@@ -125,3 +125,34 @@ def test_frames_of_nothing_are_told(tm):
     refused = tm("list", "--frames", str(chain.pk))
     assert refused.exit_code == 1
     assert f"--frames: node {chain.pk} holds no labelled frames" in refused.output
+
+
+class TestEstimate:
+    def run(self, *arguments: str):
+        return CliRunner().invoke(main, ["tm", "estimate", *arguments])
+
+    def test_all_elements_with_their_mean_error(self):
+        result = self.run()
+        assert result.exit_code == 0, result.output
+        lines = result.output.splitlines()
+        assert len(lines) == 57
+        assert lines[-1] == "mean absolute error over 55 elements: 8.1 %"
+        assert self.run("--relation", "as_printed").output.endswith("23.7 %\n")
+        assert self.run("--relation", "all").output.endswith("19.4 %\n")
+
+    def test_one_element_with_the_energy_of_a_potential(self):
+        (row,) = json.loads(self.run("--element", "Cu", "--cohesive-energy", "3.54", "--format", "json").output)
+        assert row["T_m/K"] == round(0.0346 * 3.54 / 8.617333e-5)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--element", "Xx"], "element 'Xx' is not in the table"),
+            (["--element", "Cu", "--cohesive-energy", "0"], "0 eV/atom is outside the allowed range"),
+            (["--cohesive-energy", "3.5"], "name the --element"),
+        ],
+    )
+    def test_wrong_input_is_told(self, arguments, message):
+        result = self.run(*arguments)
+        assert result.exit_code == 1
+        assert message in result.output

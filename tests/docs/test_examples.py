@@ -25,6 +25,7 @@ SHORT = (
     "tm list",
     "tm show",
     "tm frames",
+    "tm estimate",
     "report PK",
     "--dry-run",
     "--help",
