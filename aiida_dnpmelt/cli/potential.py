@@ -10,6 +10,7 @@ import click
 
 from .nodes import stored_frames, stored_potential
 from .options import format_option, profile_option
+from .plots import check_plot, draw
 from .tables import FORMATS, echo_rows
 
 if TYPE_CHECKING:
@@ -101,13 +102,9 @@ def potential_test(
 
     from aiida_dnpmelt.calculations.deepmd_test import DeepmdTestCalculation
     from aiida_dnpmelt.provenance.lineage import seen_frames
-    from aiida_dnpmelt.report.parity import FORMATS as PLOTS
     from aiida_dnpmelt.report.parity import write_parity
 
-    if plot is not None and plot.suffix not in PLOTS:
-        raise click.ClickException(f"--plot: '{plot}' ends in '{plot.suffix}', it can be one of {', '.join(PLOTS)}")
-    if plot is not None and plot.exists() and not force:
-        raise click.ClickException(f"{plot} exists: choose another file by --plot, or overwrite it by --force")
+    check_plot(plot, force)
     try:
         model = stored_potential(identifier, "POTENTIAL")
         frames = {f"pk_{node.pk}": node for node in stored_frames(datasets, "DATASET")}
@@ -130,13 +127,7 @@ def potential_test(
         columns = [ERRORS.get(name, name) for name in columns]
     echo_rows(rows, columns, output_format)
     if plot is not None:
-        try:
-            write_parity(job, plot)
-        except ImportError as error:
-            message = f"{error}: a plot needs the extra [report], pip install 'aiida-dnpmelt[report]'"
-            raise click.ClickException(message) from error
-        except OSError as error:
-            raise click.ClickException(f"{plot} cannot be written: {error.strerror}") from error
+        draw(write_parity, job, plot)
     if output_format == "table":
         click.echo(f"[OK] job {job.pk} keeps the labels of the model" + (f"; {plot} written" if plot else ""))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from aiida import orm
 
+from aiida_dnpmelt.calculations.melting_curve import SCHEMA, melting_curve
 from aiida_dnpmelt.data.potential import PotentialData
 
 PROCESS_TYPE = "aiida.workflows:dnpmelt.tpc"
@@ -191,3 +192,19 @@ def _marked(points: Iterable[MeltingPoint]) -> Iterator[MeltingPoint]:
 
 def _matches(point: MeltingPoint, potential: str) -> bool:
     return potential in point.potential or point.details["potential_sha256"].startswith(potential)
+
+
+def melting_curve_of(points: Sequence[MeltingPoint]) -> orm.Dict:
+    """Return the melting curve through points, the one that is stored if there is one of just these.
+
+    :raises ValueError: as `melting_curve`.
+    """
+    nodes = {f"point_{point.node_pk}": orm.load_node(point.node_pk) for point in points}
+    query = orm.QueryBuilder().append(orm.Dict, filters={"attributes.schema": SCHEMA}, project="*")
+    for known in query.all(flat=True):
+        creator = known.creator
+        if creator is not None and {creator.inputs[name].pk for name in creator.inputs} == {
+            node.pk for node in nodes.values()
+        }:
+            return known
+    return melting_curve(**nodes)

@@ -156,3 +156,47 @@ class TestEstimate:
         result = self.run(*arguments)
         assert result.exit_code == 1
         assert message in result.output
+
+
+class TestCurve:
+    @pytest.fixture
+    def copper(self, aiida_profile_clean):
+        """Store points of copper on a curve, one of them unfinished, and one that is superseded."""
+        store(pressure_gpa=0.0, melting_temperature_k=1200.0)
+        for pressure, verdict in (
+            (0.0, "valid"),
+            (5.0, "valid"),
+            (10.0, "valid"),
+            (15.0, "valid"),
+            (20.0, "unfinished"),
+        ):
+            temperature = 1330.0 * (1 + pressure / 20.0) ** 0.5
+            store(pressure_gpa=pressure, melting_temperature_k=temperature, verdict=verdict)
+
+    def test_curve_of_the_valid_points(self, tm, copper, tmp_path):
+        plot = tmp_path / "curve.svg"
+        result = tm("curve", "--element", "Cu", "--plot", str(plot))
+        assert result.exit_code == 0, result.output
+        lines = result.output.splitlines()
+        assert lines[0].split() == ["P/GPa", "T_m/K", "verdict", "law/K", "slope/(K/GPa)"]
+        assert [line.split()[0] for line in lines[1:5]] == ["0", "5", "10", "15"]
+        assert lines[1].split()[1] == "1330(5)"
+        assert lines[5].startswith("simon_glatzel (taken): temperature_k = 1330(5), a_gpa = ")
+        assert "<svg" in plot.read_text()
+        assert "exists" in tm("curve", "--element", "Cu", "--plot", str(plot)).output
+
+    def test_same_points_make_one_node(self, tm, copper):
+        first, again = (json.loads(tm("curve", "--element", "Cu", "--format", "json").output) for _ in range(2))
+        assert first["pk"] == again["pk"]
+        more = json.loads(tm("curve", "--element", "Cu", "--unfinished", "--format", "json").output)
+        assert more["pk"] != first["pk"]
+        assert more["pressures_gpa"] == [0.0, 5.0, 10.0, 15.0, 20.0]
+
+    def test_too_few_points_and_two_potentials_are_told(self, tm, copper):
+        result = tm("curve", "--element", "Ni")
+        assert result.exit_code == 1
+        assert "0 points of Ni: 0 different pressures given, a curve needs three; points that are" in result.output
+        store(pressure_gpa=5.0, potential_label="other", potential_sha256="cd" * 32)
+        result = tm("curve", "--element", "Cu")
+        assert "there are points of 2 potentials, choose by --potential: ['Cu_mishin1" in result.output
+        assert tm("curve", "--element", "Cu", "--potential", "mishin").exit_code == 0

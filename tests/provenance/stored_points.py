@@ -25,6 +25,7 @@ POINT: dict[str, Any] = {
     "protocol": "balanced",
     "potential_label": "Cu_mishin1.eam.alloy",
     "potential_sha256": "ab" * 32,
+    "potential_uuid": "00000000-0000-4000-8000-000000000001",
     "atoms": 1728,
     "production_time_ps": 192.0,
     "atom_steps": 1.4e8,

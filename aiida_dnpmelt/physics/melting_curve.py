@@ -1,0 +1,232 @@
+"""Melting curves: T_m over pressure, its slope, and whether both of its sources agree.
+
+Two laws are fitted: that of Simon and Glatzel (Z. Anorg. Allg. Chem. 178, 309, 1929), which only rises, and that of
+Kechin (J. Phys.: Condens. Matter 7, 531, 1995), which can pass through a maximum. The slope follows also from the
+volume and the enthalpy of melting (Clausius and Clapeyron): what a curve of good points must agree with.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase.units import GPa
+from numpy.typing import NDArray
+from scipy.optimize import OptimizeWarning, curve_fit
+from scipy.stats import chi2 as chi2_distribution
+
+Array = NDArray[np.float64]
+
+_STEP = 1e-5
+"""Relative step of numerical derivatives."""
+_LARGEST_GPA = 1e4
+_SAME = 1e-6
+"""Relative difference of chi2 up to which two fits are one."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number with its standard uncertainty."""
+
+    value: float
+    uncertainty: float
+
+
+def simon_glatzel(pressure_gpa: Array, temperature_k: float, a_gpa: float, c: float) -> Array:
+    """Return T_0 (1 + P/a)^(1/c) in K; T_0 is T_m at P = 0."""
+    return np.asarray(temperature_k * np.maximum(1 + pressure_gpa / a_gpa, 1e-12) ** (1 / c))
+
+
+def kechin(pressure_gpa: Array, temperature_k: float, a_gpa: float, b: float, c_gpa: float) -> Array:
+    """Return T_0 (1 + P/a)^b exp(-P/c) in K; for large c, it is the law of Simon and Glatzel."""
+    rise = np.maximum(1 + pressure_gpa / a_gpa, 1e-12) ** b
+    return np.asarray(temperature_k * rise * np.exp(-pressure_gpa / c_gpa))
+
+
+def simon_glatzel_slope(pressure_gpa: Array, temperature_k: float, a_gpa: float, c: float) -> Array:
+    """Return its derivative in K/GPa."""
+    return simon_glatzel(pressure_gpa, temperature_k, a_gpa, c) / (c * (a_gpa + pressure_gpa))
+
+
+def kechin_slope(pressure_gpa: Array, temperature_k: float, a_gpa: float, b: float, c_gpa: float) -> Array:
+    """Return its derivative in K/GPa."""
+    relative = b / (a_gpa + pressure_gpa) - 1 / c_gpa
+    return kechin(pressure_gpa, temperature_k, a_gpa, b, c_gpa) * relative
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law of melting.
+
+    :param function: T_m in K of pressure in GPa and parameters; ``slope`` is its derivative in K/GPa.
+    :param names: of its parameters, with units.
+    :param starts: of the parameters but the first, from which a fit begins.
+    """
+
+    name: str
+    function: Callable[..., Array]
+    slope: Callable[..., Array]
+    names: tuple[str, ...]
+    starts: tuple[tuple[float, ...], ...]
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
+
+
+LAWS = (
+    Law(
+        "simon_glatzel",
+        simon_glatzel,
+        simon_glatzel_slope,
+        ("temperature_k", "a_gpa", "c"),
+        ((10.0, 2.0), (30.0, 2.0), (3.0, 4.0), (100.0, 1.2)),
+        (0.0, 1e-3, 0.2),
+        (1e5, _LARGEST_GPA, 50.0),
+    ),
+    Law(
+        "kechin",
+        kechin,
+        kechin_slope,
+        ("temperature_k", "a_gpa", "b", "c_gpa"),
+        ((10.0, 0.5, 100.0), (3.0, 0.3, 50.0), (30.0, 0.8, 300.0), (5.0, 1.0, 20.0)),
+        (0.0, 1e-3, 0.0, 1e-2),
+        (1e5, _LARGEST_GPA, 20.0, 1e6),
+    ),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class CurveFit:
+    """A law that was fitted to points.
+
+    :param parameters: in the order of the names of the law.
+    :param covariance: of the parameters, from the uncertainties of the points; shape (k, k).
+    :param aicc: Akaike's criterion, corrected for few points; infinite if there are too few for it.
+    :param probability: of a larger chi2 if the law is true; 1 without a degree of freedom.
+    """
+
+    law: Law
+    parameters: Array
+    covariance: Array
+    chi2: float
+    degrees_of_freedom: int
+    aicc: float
+
+    @property
+    def probability(self) -> float:
+        """Return the probability of a larger chi2, if law and uncertainties are true."""
+        if self.degrees_of_freedom == 0:
+            return 1.0
+        return float(chi2_distribution.sf(self.chi2, self.degrees_of_freedom))
+
+    def temperature_k(self, pressure_gpa: float) -> Quantity:
+        """Return T_m in K."""
+        return self._propagated(lambda parameters: float(self.law.function(np.array(pressure_gpa), *parameters)))
+
+    def slope_k_per_gpa(self, pressure_gpa: float) -> Quantity:
+        """Return dT_m/dP in K/GPa."""
+        return self._propagated(lambda parameters: float(self.law.slope(np.array(pressure_gpa), *parameters)))
+
+    def maximum_gpa(self, up_to_gpa: float) -> float | None:
+        """Return the pressure in GPa between 0 and a bound at which T_m is largest, None if it is at one of both."""
+        pressures = np.linspace(0, up_to_gpa, 2001)
+        place = int(np.argmax(self.law.function(pressures, *self.parameters)))
+        return float(pressures[place]) if 0 < place < len(pressures) - 1 else None
+
+    def _propagated(self, function: Callable[[Array], float]) -> Quantity:
+        """Return a number that follows from the parameters, with the uncertainty that follows from theirs."""
+        gradient = np.zeros(len(self.parameters))
+        for index, value in enumerate(self.parameters):
+            step = _STEP * max(abs(value), 1e-3)
+            change = np.zeros(len(self.parameters))
+            change[index] = step
+            gradient[index] = (function(self.parameters + change) - function(self.parameters - change)) / (2 * step)
+        variance = float(gradient @ self.covariance @ gradient)
+        return Quantity(function(self.parameters), max(variance, 0.0) ** 0.5)
+
+
+def fit_curves(
+    pressures_gpa: Sequence[float], temperatures_k: Sequence[float], u_k: Sequence[float], laws: Sequence[Law] = LAWS
+) -> list[CurveFit]:
+    """Return the fits of laws that have at least as many points as parameters, the best one first.
+
+    The best one has the smallest AICc. Where that needs more points than there are, fewer parameters are better.
+
+    :param u_k: standard uncertainties of the temperatures in K.
+    :raises ValueError: if there are fewer than three different pressures, or an uncertainty is not positive.
+    """
+    x, y, u = (np.asarray(values, dtype=float) for values in (pressures_gpa, temperatures_k, u_k))
+    if not len(x) == len(y) == len(u):
+        raise ValueError(f"{len(x)} pressures, {len(y)} temperatures and {len(u)} uncertainties given")
+    different = len(np.unique(x))
+    if different < 3:
+        raise ValueError(f"{different} different pressures given, a curve needs three")
+    if not (np.isfinite(x).all() and np.isfinite(y).all() and (u > 0).all()):
+        raise ValueError("all numbers must be finite, and the uncertainties positive")
+    found = [fit for law in laws if different >= len(law.names) and (fit := _fit(law, x, y, u)) is not None]
+    if not found:
+        raise ValueError("no law could be fitted to the points")
+    return sorted(found, key=lambda each: (each.aicc, len(each.parameters)))
+
+
+def _fit(law: Law, x: Array, y: Array, u: Array) -> CurveFit | None:
+    """Return the fit with the least chi2, as soon as two starts come to it; None if none converges."""
+    first = float(y[np.argmin(np.abs(x))])
+    best: tuple[float, Array, Array] | None = None
+    for start in law.starts:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", OptimizeWarning)
+                parameters, covariance = curve_fit(
+                    law.function,
+                    x,
+                    y,
+                    p0=(first, *start),
+                    sigma=u,
+                    absolute_sigma=True,
+                    bounds=(law.lowest, law.highest),
+                    x_scale=np.abs((first, *start)),
+                    max_nfev=20_000,
+                )
+        except RuntimeError:
+            continue
+        chi2 = float(np.sum(((y - law.function(x, *parameters)) / u) ** 2))
+        if best is not None and abs(chi2 - best[0]) <= _SAME * (1 + chi2):
+            break
+        if best is None or chi2 < best[0]:
+            best = chi2, parameters, covariance
+    if best is None:
+        return None
+    chi2, parameters, covariance = best
+    if not np.isfinite(covariance).all():
+        return None  # the points do not tell all parameters
+    number, k = len(x), len(parameters)
+    left = number - k - 1
+    aicc = chi2 + 2 * k + 2 * k * (k + 1) / left if left > 0 else float("inf")
+    return CurveFit(law, parameters, covariance, chi2, number - k, aicc)
+
+
+def clapeyron_slope_k_per_gpa(temperature_k: Quantity, volume_angstrom3: Quantity, enthalpy_ev: Quantity) -> Quantity:
+    """Return dT_m/dP = T_m dV / dH in K/GPa.
+
+    :param temperature_k: T_m in K.
+    :param volume_angstrom3: volume of melting in cubic Angstrom an atom.
+    :param enthalpy_ev: enthalpy of melting in eV an atom.
+    :raises ValueError: if the enthalpy is not positive.
+    """
+    if enthalpy_ev.value <= 0:
+        raise ValueError(f"the enthalpy of melting is {enthalpy_ev.value:g} eV/atom, it must be positive")
+    slope = temperature_k.value * volume_angstrom3.value / enthalpy_ev.value * GPa
+    per_volume = temperature_k.value / enthalpy_ev.value * GPa
+    parts = (
+        slope * temperature_k.uncertainty / temperature_k.value,
+        per_volume * volume_angstrom3.uncertainty,
+        slope * enthalpy_ev.uncertainty / enthalpy_ev.value,
+    )
+    return Quantity(slope, float(np.sqrt(np.sum(np.square(parts)))))
+
+
+def disagreement(first: Quantity, second: Quantity) -> float:
+    """Return the difference of two numbers in units of its standard uncertainty."""
+    return (first.value - second.value) / float(np.hypot(first.uncertainty, second.uncertainty))

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aiida import orm
+from provenance.stored_points import POINT, invalid
+
+from aiida_dnpmelt.calculations.melting_curve import melting_curve, stored_fit
+from aiida_dnpmelt.physics.melting_curve import simon_glatzel
+
+pytestmark = pytest.mark.usefixtures("aiida_profile")
+
+LAW = (1330.0, 20.0, 2.0)
+
+
+def points(pressures=(10.0, 0.0, 5.0, 20.0, 15.0), **changes) -> dict[str, orm.Dict]:
+    return {
+        f"point_{index}": orm.Dict(
+            {
+                **POINT,
+                "pressure_gpa": pressure,
+                "melting_temperature_k": float(simon_glatzel(np.array(pressure), *LAW)),
+                **changes,
+            }
+        )
+        for index, pressure in enumerate(pressures)
+    }
+
+
+def test_curve_is_a_node_of_its_points():
+    given = points()
+    curve = melting_curve(**given)
+    assert curve["law"] == "simon_glatzel"
+    assert curve["pressures_gpa"] == [0.0, 5.0, 10.0, 15.0, 20.0]
+    best = curve["fits"][0]
+    assert list(best["parameters"].values()) == pytest.approx(LAW, rel=1e-3)
+    assert best["temperatures_k"] == pytest.approx(curve["melting_temperatures_k"], abs=0.1)
+    assert best["slopes_k_per_gpa"][0] == pytest.approx(1330 / 20 / 2, rel=1e-2)
+    assert all(best["uncertainties"][name] > 0 for name in best["parameters"])
+    assert {node.uuid for node in curve.creator.base.links.get_incoming().all_nodes()} == {
+        node.uuid for node in given.values()
+    }
+
+
+def test_stored_fit_gives_the_same_numbers():
+    curve = melting_curve(**points())
+    fit, values = stored_fit(curve.get_dict()), curve["fits"][0]
+    for index, pressure in enumerate(values["pressures_gpa"]):
+        temperature, slope = fit.temperature_k(pressure), fit.slope_k_per_gpa(pressure)
+        assert temperature.value == pytest.approx(values["temperatures_k"][index])
+        assert temperature.uncertainty == pytest.approx(values["temperature_uncertainties_k"][index])
+        assert slope.uncertainty == pytest.approx(values["slope_uncertainties_k_per_gpa"][index])
+    assert stored_fit(curve.get_dict(), "kechin").law.name == "kechin"
+    with pytest.raises(ValueError, match="law is 'linear', there are fits of simon_glatzel, kechin"):
+        stored_fit(curve.get_dict(), "linear")
+
+
+def test_every_key_is_in_the_reference():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "melting_curve.md").read_text()
+    curve = melting_curve(**points()).get_dict()
+    assert not [key for key in (*curve, *curve["fits"][0]) if f"`{key}`" not in page]
+
+
+def test_points_that_do_not_belong_together_are_refused():
+    given = points()
+    lost = orm.Dict({**POINT, **invalid(pressure_gpa=25.0)})
+    with pytest.raises(ValueError, match="the point at 25 GPa is no melting point: its verdict is invalid"):
+        melting_curve(**given, point_9=lost)
+    nickel = orm.Dict({**POINT, "element": "Ni", "pressure_gpa": 25.0})
+    with pytest.raises(ValueError, match="the points differ in element: Cu, Ni"):
+        melting_curve(**given, point_9=nickel)
+    with pytest.raises(ValueError, match="2 different pressures given, a curve needs three"):
+        melting_curve(**points((0.0, 5.0)))
