@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import tempfile
 from collections import Counter, defaultdict
@@ -19,6 +18,7 @@ from aiida_dnpmelt.parsers.training_record import training_record
 from aiida_dnpmelt.physics.screening import ScreeningSettings
 
 from .archives import is_archive, is_pointer, unpack
+from .clones import git_origin, licence_of, text_of
 from .consistency import (
     Finding,
     different_settings,
@@ -97,7 +97,7 @@ class RepositoryImport:
             raise ValueError(f"'{path}' is no folder: give a clone of a repository")
         self.path = path
         self.origin = origin if origin is not None else git_origin(path)
-        self.licence = licence if licence is not None else _licence(path)
+        self.licence = licence if licence is not None else licence_of(path)
         self.name = name or path.resolve().name
         self._screening, self._code = screening, code
         self._seen = _Seen()
@@ -171,8 +171,8 @@ class RepositoryImport:
 
     def _training(self, folder: Path, place: PurePosixPath, models: int) -> None:
         """Look at the files that tell of a training, whether its models are there or not."""
-        settings = next((text for name in _SETTINGS if (text := _text(folder / name)) is not None), None)
-        curve = _text(folder / _LEARNING_CURVE)
+        settings = next((text for name in _SETTINGS if (text := text_of(folder / name)) is not None), None)
+        curve = text_of(folder / _LEARNING_CURVE)
         symbol = element_of(place)
         try:
             record = training_record(settings, (curve or "").splitlines(keepends=True))
@@ -277,44 +277,6 @@ class RepositoryImport:
     def _group(self, symbol: str, node: FramesData | PotentialData) -> None:
         group, _ = Group.collection.get_or_create(f"{self.name}/{symbol}")
         group.add_nodes([node])
-
-
-def git_origin(path: Path) -> str:
-    """Return remote and commit of a clone, as far as its files tell them; empty for another folder."""
-    config = configparser.ConfigParser(strict=False, interpolation=None)
-    try:
-        config.read_string(_unindented(_text(path / ".git" / "config") or ""))
-        url = config.get('remote "origin"', "url", fallback="")
-    except configparser.Error:
-        url = ""
-    head = (_text(path / ".git" / "HEAD") or "").strip()
-    if head.startswith("ref: "):
-        reference = head.removeprefix("ref: ")
-        packed = (_text(path / ".git" / "packed-refs") or "").splitlines()
-        loose = path / ".git" / reference
-        inside = loose.resolve().is_relative_to((path / ".git").resolve())
-        head = ((_text(loose) if inside else None) or "").strip() or next(
-            (line.split()[0] for line in packed if line.endswith(f" {reference}")), ""
-        )
-    return "@".join(filter(None, [url.removesuffix(".git"), head[:12]]))
-
-
-def _unindented(text: str) -> str:
-    """Return the configuration of git as `configparser` reads it: there, an indent goes on with the line before."""
-    return "\n".join(line.strip() for line in text.splitlines())
-
-
-def _licence(path: Path) -> str:
-    """Return the first line of the licence, empty without one."""
-    for name in ("LICENSE", "LICENSE.md", "LICENSE.txt", "LICENCE", "COPYING"):
-        lines = [line.strip(" #") for line in (_text(path / name) or "").splitlines() if line.strip()]
-        if lines:
-            return lines[0]
-    return ""
-
-
-def _text(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
 
 
 def _lines(path: Path) -> int:

@@ -14,7 +14,7 @@ from vasp_files import vasprun
 
 from aiida_dnpmelt.calculations.deepmd_systems import write_system
 from aiida_dnpmelt.data.frames import FramesData
-from aiida_dnpmelt.provenance.repository import RepositoryImport, git_origin
+from aiida_dnpmelt.provenance.repository import RepositoryImport
 
 SHARED = os.environ.get("DNPMELT_SHARED_DATA")
 CURVE = (
@@ -187,21 +187,6 @@ def test_second_import_makes_no_node(brought, clone, dp_code):
 def test_folder_that_is_none_is_refused(tmp_path):
     with pytest.raises(ValueError, match="is no folder: give a clone"):
         RepositoryImport(tmp_path / "nothing")
-
-
-def test_origin_is_remote_and_commit(tmp_path):
-    git = tmp_path / ".git"
-    (git / "refs" / "heads").mkdir(parents=True)
-    (git / "config").write_text('[core]\n\tbare = false\n[remote "origin"]\n\turl = https://example.org/a/b.git\n')
-    (git / "HEAD").write_text("ref: refs/heads/main\n")
-    assert git_origin(tmp_path) == "https://example.org/a/b"
-    (git / "packed-refs").write_text("# pack\n0123456789abcdef refs/heads/main\n")
-    assert git_origin(tmp_path) == "https://example.org/a/b@0123456789ab"
-    (git / "refs" / "heads" / "main").write_text("fedcba9876543210\n")
-    assert git_origin(tmp_path) == "https://example.org/a/b@fedcba987654"
-    (git / "HEAD").write_text("ref: ../../../../etc/passwd\n")
-    assert git_origin(tmp_path) == "https://example.org/a/b"
-    assert git_origin(tmp_path / "elsewhere") == ""
 
 
 @pytest.mark.skipif(SHARED is None, reason="DNPMELT_SHARED_DATA is not set: the published data are not here")

@@ -1,0 +1,132 @@
+"""Commands of `tm` on laws: of T_m over pressure, and over the cohesive energy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_dnpmelt.cli.options import format_option, profile_option
+from aiida_dnpmelt.cli.plots import check_plot, draw
+from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
+
+CURVE = ("P/GPa", "T_m/K", "verdict", "law/K", "slope/(K/GPa)")
+ESTIMATES = ("element", "group", "E_coh/(eV/atom)", "T_m/K", "T_m(exp)/K", "off/%")
+
+
+@click.command()
+@click.option("--element", "symbol", required=True, help="Chemical symbol.")
+@click.option("--potential", help="Part of the label of the potential, or of its SHA-256, if there are several.")
+@click.option("--protocol", help="Name of the protocol, to take points of one only.")
+@click.option("--unfinished", is_flag=True, help="Also points whose verdict is unfinished.")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw it into this file: .svg, .png or .pdf."
+)
+@click.option("--force", is_flag=True, help="Overwrite the file of the plot if it exists.")
+@format_option("table", "json")
+@profile_option
+def curve(
+    symbol: str,
+    potential: str | None,
+    protocol: str | None,
+    unfinished: bool,
+    plot: Path | None,
+    force: bool,
+    output_format: str,
+) -> None:
+    """Fit the melting curve of an element and a potential to its melting temperatures at three or more pressures.
+
+    The laws of Simon and Glatzel and of Kechin are fitted; the one with the smaller AICc is taken. The curve is kept,
+    with the way back to its points.
+    """
+    from aiida_dnpmelt.provenance.query import melting_curve_of, melting_points
+    from aiida_dnpmelt.report.melting_curve import write_curve
+
+    check_plot(plot, force)
+    points = melting_points(symbol, None, potential, protocol, None if unfinished else "valid")
+    found = [point for point in points if not point.superseded]
+    labels = sorted({f"{point.potential} ({point.details['potential_sha256'][:12]})" for point in found})
+    if len(labels) > 1:
+        raise click.ClickException(f"there are points of {len(labels)} potentials, choose by --potential: {labels}")
+    try:
+        node = melting_curve_of(found)
+    except ValueError as exception:
+        hint = "" if unfinished else "; points that are not valid are taken with --unfinished"
+        raise click.ClickException(f"{len(found)} points of {symbol}: {exception}{hint}") from exception
+    details = node.get_dict()
+    if output_format == "json":
+        click.echo(json.dumps({"pk": node.pk, **details}, indent=2))
+    else:
+        _print_curve(node.pk, details)
+    if plot is not None:
+        draw(write_curve, details, plot)
+        if output_format == "table":
+            click.echo(f"{plot} written")
+
+
+def _print_curve(pk: int, details: dict[str, Any]) -> None:
+    from aiida_dnpmelt.provenance.query import notation
+
+    best = details["fits"][0]
+    law = dict(zip(best["pressures_gpa"], range(len(best["pressures_gpa"])), strict=True))
+    names = ("melting_temperatures_k", "standard_uncertainties_k", "verdicts")
+    rows = []
+    for pressure, value, uncertainty, verdict in zip(
+        details["pressures_gpa"], *(details[name] for name in names), strict=True
+    ):
+        index = law[pressure]
+        fitted = notation(best["temperatures_k"][index], best["temperature_uncertainties_k"][index])
+        slope = notation(best["slopes_k_per_gpa"][index], best["slope_uncertainties_k_per_gpa"][index])
+        values = (f"{pressure:g}", notation(value, uncertainty), verdict, fitted, slope)
+        rows.append(dict(zip(CURVE, values, strict=True)))
+    echo_rows(rows, CURVE, "table")
+    for fit in details["fits"]:
+        numbers = ", ".join(
+            f"{name} = {notation(value, fit['uncertainties'][name])}" for name, value in fit["parameters"].items()
+        )
+        aicc = "-" if fit["aicc"] is None else f"{fit['aicc']:.1f}"
+        quality = f"chi2 = {fit['chi2']:.1f} with {fit['degrees_of_freedom']} degrees of freedom, AICc = {aicc}"
+        click.echo(f"{fit['law']}{' (taken)' if fit is best else ''}: {numbers}; {quality}")
+    if best["maximum_gpa"] is not None:
+        click.echo(f"T_m passes through a maximum at {best['maximum_gpa']:.1f} GPa")
+    click.echo(f"[OK] kept as node {pk}")
+
+
+@click.command()
+@click.option("--element", "symbol", help="Chemical symbol. Default: all of the table.")
+@click.option("--cohesive-energy", type=float, help="In eV/atom, as of a potential. Default: the experimental one.")
+@click.option(
+    "--relation",
+    type=click.Choice(["corrected", "as_printed", "all"]),
+    default="corrected",
+    show_default=True,
+    help="That of the group, with two exchanged that are exchanged in print, or as printed; or one for all elements.",
+)
+@format_option(*FORMATS)
+def estimate(symbol: str | None, cohesive_energy: float | None, relation: str, output_format: str) -> None:
+    """Estimate T_m from the cohesive energy, by the relations of Andolina and Saidi.
+
+    That is a rule of thumb, good to some 8 %: a first guess for a coexistence, or a check of one. It needs no profile.
+    """
+    from aiida_dnpmelt.data.elements import element, elements
+    from aiida_dnpmelt.physics.cohesion import melting_temperature_k
+
+    if cohesive_energy is not None and symbol is None:
+        raise click.ClickException("--cohesive-energy: name the --element that it is of")
+    try:
+        chosen = [element(symbol)] if symbol else list(elements().values())
+        rows: list[dict[str, Any]] = []
+        for each in chosen:
+            energy = each.cohesive_energy if cohesive_energy is None else cohesive_energy
+            temperature = melting_temperature_k(energy, each.group, relation)
+            error = 100 * (temperature / each.melting_temperature - 1)
+            values = (each.symbol, each.group, energy, round(temperature), each.melting_temperature, round(error, 1))
+            rows.append(dict(zip(ESTIMATES, values, strict=True)))
+    except ValueError as exception:
+        raise click.ClickException(str(exception)) from exception
+    echo_rows(rows, ESTIMATES, output_format)
+    if output_format == "table" and len(rows) > 1:
+        mean = sum(abs(row["off/%"]) for row in rows) / len(rows)
+        click.echo(f"mean absolute error over {len(rows)} elements: {mean:.1f} %")
