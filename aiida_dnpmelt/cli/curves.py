@@ -84,7 +84,8 @@ def _print_curve(pk: int, details: dict[str, Any]) -> None:
     echo_rows(rows, CURVE, "table")
     for fit in details["fits"]:
         numbers = ", ".join(
-            f"{name} = {notation(value, fit['uncertainties'][name])}" for name, value in fit["parameters"].items()
+            f"{name} = {notation(value, u) if (u := fit['uncertainties'][name]) < abs(value) else 'not determined'}"
+            for name, value in fit["parameters"].items()
         )
         aicc = "-" if fit["aicc"] is None else f"{fit['aicc']:.1f}"
         quality = f"chi2 = {fit['chi2']:.1f} with {fit['degrees_of_freedom']} degrees of freedom, AICc = {aicc}"

@@ -182,6 +182,8 @@ class TestCurve:
         assert [line.split()[0] for line in lines[1:5]] == ["0", "5", "10", "15"]
         assert lines[1].split()[1] == "1330(5)"
         assert lines[5].startswith("simon_glatzel (taken): temperature_k = 1330(5), a_gpa = ")
+        assert lines[6].startswith("kechin: temperature_k = 1330(5), ")
+        assert "c_gpa = not determined" in lines[6], "there is no maximum in this curve"
         assert "<svg" in plot.read_text()
         assert "exists" in tm("curve", "--element", "Cu", "--plot", str(plot)).output
 
