@@ -1,15 +1,16 @@
 # Everything a user or CI does, on a machine that has Python and pip.
 #   make demo                    install, set up a profile, learn copper from a teacher, compute its melting temperature
 #   make demo STORAGE=postgres   the same on a PostgreSQL of its own
-#   make test                    the whole test suite, on SQLite and on PostgreSQL side by side
+#   make test                    the whole test suite, on SQLite and on PostgreSQL, two processes side by side
 .DELETE_ON_ERROR:
-.PHONY: install demo test test-sqlite test-postgres lint docs clean
+.PHONY: install demo test test-sqlite test-units test-chains test-postgres lint docs clean
 
 PYTHON ?= python3
 STORAGE ?= sqlite
 VENV ?= .venv
 PYTEST ?=
 BIN := $(VENV)/bin
+UNITS := $(addprefix tests/,calculations data parsers physics)
 comma := ,
 
 ifeq ($(filter $(STORAGE),sqlite postgres),)
@@ -30,10 +31,16 @@ demo: install
 	  "$$($(BIN)/python -c 'from aiida_dnpmelt.setup.engines import lammps_potentials as f; print(f())')/Cu_mishin1.eam.alloy"
 
 test: $(VENV)/.extras-engines,report,tests,postgres
-	$(MAKE) --jobs=2 test-sqlite test-postgres
+	$(MAKE) --jobs=2 test-postgres test-sqlite
 
-test-sqlite:
-	$(BIN)/python -m pytest -q $(PYTEST)
+# In two parts, so that two cores have work to the end.
+test-sqlite: test-chains test-units
+
+test-units:
+	$(BIN)/python -m pytest -q $(UNITS) $(PYTEST)
+
+test-chains:
+	$(BIN)/python -m pytest -q $(addprefix --ignore=,$(UNITS)) $(PYTEST)
 
 test-postgres:
 	$(BIN)/python -m pytest -q --storage postgres $(PYTEST)

@@ -88,9 +88,11 @@ def stored_fit(curve: Mapping[str, Any], law: str | None = None) -> CurveFit:
     found = next((each for each in curve["fits"] if each["law"] == name), None)
     if found is None:
         raise ValueError(f"law is '{name}', there are fits of {', '.join(each['law'] for each in curve['fits'])}")
+    laws = {each.name: each for each in LAWS}
     return CurveFit(
-        law=next(each for each in LAWS if each.name == name),
-        parameters=np.array(list(found["parameters"].values())),
+        law=laws[name],
+        # A database of JSON keeps keys in an order of its own.
+        parameters=np.array([found["parameters"][parameter] for parameter in laws[name].names]),
         covariance=np.array(found["covariance"]),
         chi2=found["chi2"],
         degrees_of_freedom=found["degrees_of_freedom"],

@@ -67,6 +67,7 @@ def curve(
 
 
 def _print_curve(pk: int, details: dict[str, Any]) -> None:
+    from aiida_dnpmelt.calculations.melting_curve import stored_fit
     from aiida_dnpmelt.provenance.query import notation
 
     best = details["fits"][0]
@@ -83,9 +84,10 @@ def _print_curve(pk: int, details: dict[str, Any]) -> None:
         rows.append(dict(zip(CURVE, values, strict=True)))
     echo_rows(rows, CURVE, "table")
     for fit in details["fits"]:
+        known = stored_fit(details, fit["law"])
         numbers = ", ".join(
             f"{name} = {notation(value, u) if (u := fit['uncertainties'][name]) < abs(value) else 'not determined'}"
-            for name, value in fit["parameters"].items()
+            for name, value in zip(known.law.names, known.parameters, strict=True)
         )
         aicc = "-" if fit["aicc"] is None else f"{fit['aicc']:.1f}"
         quality = f"chi2 = {fit['chi2']:.1f} with {fit['degrees_of_freedom']} degrees of freedom, AICc = {aicc}"

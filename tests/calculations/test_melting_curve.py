@@ -35,7 +35,7 @@ def test_curve_is_a_node_of_its_points():
     assert curve["law"] == "simon_glatzel"
     assert curve["pressures_gpa"] == [0.0, 5.0, 10.0, 15.0, 20.0]
     best = curve["fits"][0]
-    assert list(best["parameters"].values()) == pytest.approx(LAW, rel=1e-3)
+    assert [best["parameters"][name] for name in ("temperature_k", "a_gpa", "c")] == pytest.approx(LAW, rel=1e-3)
     assert best["temperatures_k"] == pytest.approx(curve["melting_temperatures_k"], abs=0.1)
     assert best["slopes_k_per_gpa"][0] == pytest.approx(1330 / 20 / 2, rel=1e-2)
     assert all(best["uncertainties"][name] > 0 for name in best["parameters"])
@@ -61,6 +61,15 @@ def test_every_key_is_in_the_reference():
     page = (Path(__file__).parents[2] / "docs" / "reference" / "melting_curve.md").read_text()
     curve = melting_curve(**points()).get_dict()
     assert not [key for key in (*curve, *curve["fits"][0]) if f"`{key}`" not in page]
+
+
+def test_order_of_keys_does_not_matter():
+    """PostgreSQL does not keep it."""
+    curve = melting_curve(**points()).get_dict()
+    expected = stored_fit(curve).temperature_k(7.5)
+    for fit in curve["fits"]:
+        fit["parameters"] = dict(sorted(fit["parameters"].items(), reverse=True))
+    assert stored_fit(curve).temperature_k(7.5) == expected
 
 
 def test_points_that_do_not_belong_together_are_refused():
