@@ -40,6 +40,7 @@ STORAGE_FREE = (
     "report/test_page.py",
     "setup/test_engines",
     "setup/test_postgres",
+    "cli/test_potential.py",
     "cli/test_setup.py",
     "test_packaging.py",
 )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from aiida.orm import Group, QueryBuilder
+from aiida.orm import Group, Node, QueryBuilder
 from physics.synthetic_frames import copper_frames
 from vasp_files import vasprun
 
@@ -86,14 +86,9 @@ def clone(tmp_path, tiny_model) -> Path:
     return root
 
 
-@pytest.fixture
-def brought(clone, aiida_profile, dp_code):
+def test_everything_is_stored_once_and_what_does_not_fit_is_told(clone, aiida_profile, dp_code):
     importer = RepositoryImport(clone, code=dp_code.full_label)
-    return {each.place: each for each in importer}, importer
-
-
-def test_everything_is_stored_and_what_does_not_fit_is_told(brought, clone):
-    done, importer = brought
+    done = {each.place: each for each in importer}
     model = done["DNPs/Cu/Cu-0.pb"]
     assert (model.state, model.element) == ("stored", "Cu")
     assert model.remark.startswith("training unfinished: step 400 of 1000")
@@ -164,24 +159,17 @@ def test_everything_is_stored_and_what_does_not_fit_is_told(brought, clone):
         ("Pd", "file", "Training sets/Pd_TM1.tar.gz", pointer),
     ]
 
-
-def test_groups_hold_models_and_usable_frames(brought):
-    done, _ = brought
     group = Group.collection.get(label="invented/Cu")
     usable = {each.node.uuid for each in done.values() if each.element == "Cu" and each.node is not None}
     assert {node.uuid for node in group.nodes} >= usable
     assert len(usable) == 5  # two models of three files, and three runs
 
-
-def test_second_import_makes_no_node(brought, clone, dp_code):
-    from aiida.orm import Node
-
     before = QueryBuilder().append(Node).count()
     again = RepositoryImport(clone, code=dp_code.full_label)
     states = [each.state for each in again]
-    assert QueryBuilder().append(Node).count() == before
+    assert QueryBuilder().append(Node).count() == before, "a second import makes no node"
     assert "known" in states
-    assert [each.words for each in again.findings()] == [each.words for each in brought[1].findings()]
+    assert [each.words for each in again.findings()] == [each.words for each in importer.findings()]
 
 
 def test_folder_that_is_none_is_refused(tmp_path):
