@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo, CodeRunMode
+from aiida.common.datastructures import CalcInfo, CodeRunMode
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
+from aiida_dnpmelt.calculations.deepmd_job import VERSION_FILE, declare_job, dp_call, version_call
 from aiida_dnpmelt.data.potential import DEEPMD_SUFFIXES, PotentialData
 
 LOG_FILE = "show.log"
 ERROR_FILE = "show.err"
-VERSION_FILE = "version.txt"
 
 
 def validate_model(node: orm.SinglefileData, _: Any) -> str | None:
@@ -54,10 +54,7 @@ class DeepmdShowCalculation(CalcJob):
             required=False,
             help="Number of models in the folder that these files were found in: they are those of one of them.",
         )
-        options = spec.inputs["metadata"]["options"]
-        options["parser_name"].default = "dnpmelt.deepmd_show"
-        options["resources"].default = lambda: {"num_machines": 1, "num_mpiprocs_per_machine": 1}
-        options["withmpi"].default = False
+        declare_job(spec, "dnpmelt.deepmd_show")
 
         spec.output("potential", valid_type=PotentialData, required=False, help="The model as a potential.")
         spec.output(
@@ -69,12 +66,6 @@ class DeepmdShowCalculation(CalcJob):
         )
         spec.default_output_node = "information"
 
-        spec.exit_code(
-            301,
-            "ERROR_NO_OUTPUT",
-            message="DeePMD-kit did not run: check the code by `aiida-dnpmelt doctor`. {reason}",
-            invalidates_cache=True,
-        )
         spec.exit_code(
             302,
             "ERROR_OUTPUT_INCOMPLETE",
@@ -119,18 +110,12 @@ class DeepmdShowCalculation(CalcJob):
         model: orm.SinglefileData = self.inputs.model
         model_file = f"model{Path(model.filename).suffix}"
 
-        version = CodeInfo()
-        version.code_uuid = self.inputs.code.uuid
-        version.cmdline_params = ["--version"]
-        version.stdout_name = VERSION_FILE
-
-        show = CodeInfo()
-        show.code_uuid = self.inputs.code.uuid
-        show.cmdline_params = ["show", "--log-path", LOG_FILE, model_file, "type-map", "descriptor"]
-        show.stderr_name = ERROR_FILE
-
+        arguments = ["show", "--log-path", LOG_FILE, model_file, "type-map", "descriptor"]
         calcinfo = CalcInfo()
-        calcinfo.codes_info = [version, show]
+        calcinfo.codes_info = [
+            version_call(self.inputs.code),
+            dp_call(self.inputs.code, arguments, ERROR_FILE),
+        ]
         calcinfo.codes_run_mode = CodeRunMode.SERIAL
         calcinfo.local_copy_list = [(model.uuid, model.filename, model_file)]
         calcinfo.retrieve_list = [VERSION_FILE, LOG_FILE, ERROR_FILE]

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo, CodeRunMode
+from aiida.common.datastructures import CalcInfo, CodeRunMode
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
+from aiida_dnpmelt.calculations.deepmd_job import VERSION_FILE, declare_job, dp_call, version_call
 from aiida_dnpmelt.calculations.deepmd_systems import DATA_FOLDER, write_system
 from aiida_dnpmelt.calculations.lammps_job import missing_species
 from aiida_dnpmelt.data.frames import FramesData
@@ -19,7 +20,6 @@ from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
 SYSTEMS_FILE = "systems.txt"
 LOG_FILE = "test.log"
 ERROR_FILE = "test.err"
-VERSION_FILE = "version.txt"
 DETAILS = "test"
 DETAIL_FILES = {kind: f"{DETAILS}.{kind}.out" for kind in ("e", "f", "v")}
 """Energies, forces and virials of all frames: labels and those of the model."""
@@ -57,10 +57,7 @@ class DeepmdTestCalculation(CalcJob):
         spec.input("potential", valid_type=PotentialData, validator=validate_potential, help="DeePMD model to test.")
         spec.input_namespace("frames", valid_type=FramesData, dynamic=True, help="Labelled frames to test it on.")
         spec.inputs.validator = validate_test
-        options = spec.inputs["metadata"]["options"]
-        options["parser_name"].default = "dnpmelt.deepmd_test"
-        options["resources"].default = lambda: {"num_machines": 1, "num_mpiprocs_per_machine": 1}
-        options["withmpi"].default = False
+        declare_job(spec, "dnpmelt.deepmd_test")
 
         spec.output(
             "results",
@@ -77,12 +74,6 @@ class DeepmdTestCalculation(CalcJob):
         )
         spec.default_output_node = "results"
 
-        spec.exit_code(
-            301,
-            "ERROR_NO_OUTPUT",
-            message="DeePMD-kit did not run: check the code by `aiida-dnpmelt doctor`. {reason}",
-            invalidates_cache=True,
-        )
         spec.exit_code(
             302,
             "ERROR_OUTPUT_INCOMPLETE",
@@ -107,19 +98,12 @@ class DeepmdTestCalculation(CalcJob):
         with folder.open(SYSTEMS_FILE, "w", encoding="ascii") as handle:
             handle.writelines(f"{system_of(name)}\n" for name in names)
 
-        version = CodeInfo()
-        version.code_uuid = self.inputs.code.uuid
-        version.cmdline_params = ["--version"]
-        version.stdout_name = VERSION_FILE
-
-        test = CodeInfo()
-        test.code_uuid = self.inputs.code.uuid
-        arguments = ["-m", model_file, "-f", SYSTEMS_FILE, "-n", "0", "-d", DETAILS, "--log-path", LOG_FILE]
-        test.cmdline_params = ["test", *arguments]
-        test.stderr_name = ERROR_FILE
-
+        arguments = ["test", "-m", model_file, "-f", SYSTEMS_FILE, "-n", "0", "-d", DETAILS, "--log-path", LOG_FILE]
         calcinfo = CalcInfo()
-        calcinfo.codes_info = [version, test]
+        calcinfo.codes_info = [
+            version_call(self.inputs.code),
+            dp_call(self.inputs.code, arguments, ERROR_FILE),
+        ]
         calcinfo.codes_run_mode = CodeRunMode.SERIAL
         calcinfo.local_copy_list = [(potential.uuid, potential.filename, model_file)]
         calcinfo.provenance_exclude_list = [DATA_FOLDER]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo, CodeRunMode
+from aiida.common.datastructures import CalcInfo, CodeRunMode
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
@@ -18,6 +18,7 @@ from aiida_dnpmelt.calculations.deepmd_input import (
     build_input,
     to_json,
 )
+from aiida_dnpmelt.calculations.deepmd_job import VERSION_FILE, declare_job, dp_call, version_call
 from aiida_dnpmelt.calculations.deepmd_settings import counted_cutoffs, refusal, sel_refusal
 from aiida_dnpmelt.calculations.deepmd_systems import (
     DATA_FOLDER,
@@ -41,7 +42,6 @@ TRAIN_LOG = "train.log"
 TEST_LOG = "test.log"
 TEST_PREFIX = "test"
 ENERGIES_FILE = f"{TEST_PREFIX}.e_peratom.out"
-VERSION_FILE = "version.txt"
 WALL_TIME_FILE = "wall_time.txt"
 CPU_TIME_FILE = "cpu_time.txt"
 CHECKPOINT_FILE = f"{CHECKPOINT_FOLDER}/checkpoint"
@@ -238,10 +238,7 @@ class DeepmdTrainCalculation(CalcJob):
             help="Step of that checkpoint, as the job gave it in `results`.",
         )
         spec.inputs.validator = validate_job
-        options = spec.inputs["metadata"]["options"]
-        options["parser_name"].default = "dnpmelt.deepmd_train"
-        options["resources"].default = lambda: {"num_machines": 1, "num_mpiprocs_per_machine": 1}
-        options["withmpi"].default = False
+        declare_job(spec, "dnpmelt.deepmd_train")
 
         spec.output(
             "learning_curve",
@@ -259,12 +256,6 @@ class DeepmdTrainCalculation(CalcJob):
         )
         spec.default_output_node = "results"
 
-        spec.exit_code(
-            301,
-            "ERROR_NO_OUTPUT",
-            message="DeePMD-kit did not run: check the code by `aiida-dnpmelt doctor`. {reason}",
-            invalidates_cache=True,
-        )
         spec.exit_code(
             302,
             "ERROR_LEARNING_CURVE_MISSING",
@@ -345,7 +336,11 @@ class DeepmdTrainCalculation(CalcJob):
         origin = self._take_over(calcinfo)
         calcinfo.prepend_text = prepend_text(inputs.metadata.options.get("max_wallclock_seconds"))
         calcinfo.codes_info = [
-            self._command(step, arguments) for step, arguments in commands(origin, inputs.compress.value).items()
+            version_call(inputs.code, error_file("version")),
+            *(
+                dp_call(inputs.code, arguments, error_file(step))
+                for step, arguments in commands(origin, inputs.compress.value).items()
+            ),
         ]
         calcinfo.codes_run_mode = CodeRunMode.SERIAL
         models = [MODEL_FILE, *([COMPRESSED_FILE] if inputs.compress.value else [])]
@@ -372,23 +367,13 @@ class DeepmdTrainCalculation(CalcJob):
             return ["--init-frz-model", PARENT_FILE]
         return []
 
-    def _command(self, step: str, arguments: Sequence[str]) -> CodeInfo:
-        codeinfo = CodeInfo()
-        codeinfo.code_uuid = self.inputs.code.uuid
-        codeinfo.cmdline_params = list(arguments)
-        codeinfo.stderr_name = error_file(step)
-        if step == "version":
-            codeinfo.stdout_name = VERSION_FILE
-        return codeinfo
-
 
 def commands(origin: Sequence[str], compress: bool) -> dict[str, list[str]]:
-    """Return the arguments of `dp` for each step of the job.
+    """Return the arguments of `dp` for each step of the job after `dp --version`.
 
     :param origin: options of the training that name what it begins with.
     """
     steps = {
-        "version": ["--version"],
         "train": ["train", INPUT_FILE, *origin, "--log-path", TRAIN_LOG],
         "freeze": ["freeze", "-c", CHECKPOINT_FOLDER, "-o", MODEL_FILE],
     }

@@ -8,15 +8,14 @@ from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode
-from aiida.parsers import Parser
 
-from aiida_dnpmelt.calculations.deepmd_show import ERROR_FILE, LOG_FILE, VERSION_FILE
+from aiida_dnpmelt.calculations.deepmd_job import VERSION_FILE
+from aiida_dnpmelt.calculations.deepmd_show import ERROR_FILE, LOG_FILE
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
+from aiida_dnpmelt.parsers.deepmd_job import DeepmdParser
+from aiida_dnpmelt.parsers.training_files import MAX_REASON_LENGTH, read_version
 from aiida_dnpmelt.parsers.training_record import training_record
 
-MAX_REASON_LENGTH = 300
-
-_VERSION = re.compile(r"DeePMD-kit v(\S+)")
 _MULTITASK = re.compile(r"This is a multitask model")
 _TYPE_MAP = re.compile(r"The type_map is \[(.*)\]")
 _DESCRIPTOR = re.compile(r"The descriptor parameter is (\{.*\})")
@@ -61,15 +60,15 @@ def read_log(text: str) -> Description | None:
     return Description(_QUOTED.findall(type_map[1]), descriptor[1] if descriptor else "")
 
 
-class DeepmdShowParser(Parser):
+class DeepmdShowParser(DeepmdParser):
     """Parser of `DeepmdShowCalculation`."""
 
     def parse(self, **_: Any) -> ExitCode | None:
         """Store the potential, or return why there is none."""
-        version = _VERSION.search(self._read(VERSION_FILE))
-        log, errors = self._read(LOG_FILE), self._read(ERROR_FILE)
+        version = read_version(self.read(VERSION_FILE))
+        log, errors = self.read(LOG_FILE), self.read(ERROR_FILE)
         if version is None:
-            return self.exit_codes.ERROR_NO_OUTPUT.format(reason=_last_line(errors))
+            return self.no_output(errors)
         if _MULTITASK.search(log):
             return self.exit_codes.ERROR_MULTITASK_MODEL
         description = read_log(log)
@@ -83,7 +82,7 @@ class DeepmdShowParser(Parser):
             code = "ERROR_OTHER_TRAINING" if isinstance(error, OtherTrainingError) else "ERROR_NOT_A_POTENTIAL"
             return self.exit_codes[code].format(reason=error)
         information = {
-            "deepmd_version": version[1],
+            "deepmd_version": version,
             "type_map": description.type_map,
             "cutoff": description.cutoff,
             "descriptor_type": description.descriptor_type,
@@ -134,13 +133,3 @@ class DeepmdShowParser(Parser):
             return self.exit_codes.ERROR_OUTPUT_INCOMPLETE
         code = "ERROR_BACKEND_MISSING" if found[-1][1] in _NO_BACKEND else "ERROR_NOT_A_MODEL"
         return self.exit_codes[code].format(reason=found[-1][0][:MAX_REASON_LENGTH])
-
-    def _read(self, name: str) -> str:
-        repository = self.retrieved.base.repository
-        if name not in repository.list_object_names():
-            return ""
-        return repository.get_object_content(name, mode="rb").decode("utf-8", "replace")
-
-
-def _last_line(text: str) -> str:
-    return next(reversed(text.strip().splitlines()), "")[:MAX_REASON_LENGTH]

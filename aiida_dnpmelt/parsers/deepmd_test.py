@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
-from aiida.parsers import Parser
 from numpy.typing import NDArray
 
-from aiida_dnpmelt.calculations.deepmd_test import DETAIL_FILES, ERROR_FILE, VERSION_FILE, system_of
+from aiida_dnpmelt.calculations.deepmd_job import VERSION_FILE
+from aiida_dnpmelt.calculations.deepmd_test import DETAIL_FILES, ERROR_FILE, system_of
 from aiida_dnpmelt.data.frames import FramesData
+from aiida_dnpmelt.parsers.deepmd_job import DeepmdParser
 from aiida_dnpmelt.parsers.training_files import first_exception, memory_failure, read_version
 from aiida_dnpmelt.physics.frames import LabelledFrames
 from aiida_dnpmelt.physics.label_errors import label_errors
@@ -25,14 +26,14 @@ _SINGLE = 1e-5
 """DeePMD-kit reads labels with single precision: rounding of these is less than that."""
 
 
-class DeepmdTestParser(Parser):
+class DeepmdTestParser(DeepmdParser):
     """Parser of `DeepmdTestCalculation`."""
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
         """Store the labels of the model and its errors, of the sets that are there."""
-        errors, version = self._read(ERROR_FILE), read_version(self._read(VERSION_FILE))
+        errors, version = self.read(ERROR_FILE), read_version(self.read(VERSION_FILE))
         if version is None:
-            return self.exit_codes.ERROR_NO_OUTPUT.format(reason=first_exception(errors) or "")
+            return self.no_output(errors)
         inputs = {name: self.node.inputs.frames[name] for name in sorted(self.node.inputs.frames)}
         found = predictions(
             {system_of(name): node.frames for name, node in inputs.items()},
@@ -60,12 +61,6 @@ class DeepmdTestParser(Parser):
             return self.exit_codes.ERROR_DEEPMD.format(reason=reason)
         return self.exit_codes.ERROR_OUTPUT_INCOMPLETE.format(done=done, planned=planned)
 
-    def _read(self, name: str) -> str:
-        repository = self.retrieved.base.repository
-        if name not in repository.list_object_names():
-            return ""
-        return repository.get_object_content(name, mode="rb").decode("utf-8", "replace")
-
 
 def predictions(sets: dict[str, LabelledFrames], folder: Path) -> dict[str, LabelledFrames]:
     """Return the frames of each set with the labels of the model; sets that are not whole are left out.
@@ -85,15 +80,13 @@ def predictions(sets: dict[str, LabelledFrames], folder: Path) -> dict[str, Labe
             (forces, frames.forces_ev_per_angstrom.reshape(number * atoms, 3)),
             (virials, frames.virials_ev.reshape(number, 9)),
         )
-        said = [
-            model for rows, labels in wanted if (model := _said(list(islice(rows, len(labels))), labels)) is not None
-        ]
-        if len(said) == len(wanted):
+        energy, force, virial = (_said(list(islice(rows, len(labels))), labels) for rows, labels in wanted)
+        if energy is not None and force is not None and virial is not None:
             found[name] = replace(
                 frames,
-                energies_ev=said[0][:, 0],
-                forces_ev_per_angstrom=said[1].reshape(number, atoms, 3),
-                virials_ev=said[2].reshape(number, 3, 3),
+                energies_ev=energy[:, 0],
+                forces_ev_per_angstrom=force.reshape(number, atoms, 3),
+                virials_ev=virial.reshape(number, 3, 3),
             )
     return found
 

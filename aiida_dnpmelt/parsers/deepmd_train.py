@@ -8,9 +8,9 @@ from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode
-from aiida.parsers import Parser
 
 from aiida_dnpmelt.calculations.deepmd_input import LEARNING_CURVE_FILE, derive_seeds
+from aiida_dnpmelt.calculations.deepmd_job import VERSION_FILE
 from aiida_dnpmelt.calculations.deepmd_settings import cutoff_of
 from aiida_dnpmelt.calculations.deepmd_systems import TRAINING, VALIDATION, system_path
 from aiida_dnpmelt.calculations.deepmd_train import (
@@ -21,12 +21,12 @@ from aiida_dnpmelt.calculations.deepmd_train import (
     MODEL_FILE,
     TEST_LOG,
     TRAIN_LOG,
-    VERSION_FILE,
     WALL_TIME_FILE,
     error_file,
     splits_of_job,
 )
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
+from aiida_dnpmelt.parsers.deepmd_job import DeepmdParser
 from aiida_dnpmelt.parsers.training_files import (
     LEARNING_RATE,
     STEP,
@@ -52,21 +52,19 @@ SCHEDULER_OUT_OF_MEMORY = 110
 SCHEDULER_OUT_OF_WALLTIME = 120
 
 
-class DeepmdTrainParser(Parser):
+class DeepmdTrainParser(DeepmdParser):
     """Parser of `DeepmdTrainCalculation`."""
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
         """Store the outputs and return the exit code of how the job ended."""
-        version = read_version(self._read(VERSION_FILE))
+        version = read_version(self.read(VERSION_FILE))
         if version is None:
-            errors = self._read(error_file("version"))
-            reason = first_exception(errors) or _last_line(errors)
-            return self.exit_codes.ERROR_NO_OUTPUT.format(reason=reason)
+            return self.no_output(self.read(error_file("version")))
         folder = Path(kwargs["retrieved_temporary_folder"])
-        log = read_log(self._read(TRAIN_LOG))
-        curve = read_learning_curve(self._read(LEARNING_CURVE_FILE).splitlines(keepends=True))
+        log = read_log(self.read(TRAIN_LOG))
+        curve = read_learning_curve(self.read(LEARNING_CURVE_FILE).splitlines(keepends=True))
         energies = folder / ENERGIES_FILE
-        tests = read_tests(self._read(TEST_LOG), energies.read_text(errors="replace") if energies.exists() else "")
+        tests = read_tests(self.read(TEST_LOG), energies.read_text(errors="replace") if energies.exists() else "")
         if curve:
             self.out("learning_curve", orm.ArrayData(dict(curve)))
         self.out("results", orm.Dict(self._results(version, log, curve, tests)))
@@ -84,7 +82,7 @@ class DeepmdTrainParser(Parser):
         """Return why the training did not come to its end, None if it did."""
         if log.finished:
             return None
-        step, errors = _last_step(curve), self._read(error_file("train"))
+        step, errors = _last_step(curve), self.read(error_file("train"))
         if self._out_of_wall_time():
             return self.exit_codes.ERROR_OUT_OF_WALLTIME.format(step=step)
         memory = self._memory_failure("train")
@@ -118,7 +116,7 @@ class DeepmdTrainParser(Parser):
             return self.exit_codes.ERROR_OUT_OF_MEMORY.format(reason=memory)
         if self._out_of_wall_time():
             return self.exit_codes.ERROR_OUT_OF_WALLTIME.format(step=self.node.inputs.steps.value)
-        reason = first_exception(self._read(error_file(step)))
+        reason = first_exception(self.read(error_file(step)))
         if reason is None:
             return self.exit_codes.ERROR_INTERRUPTED.format(step=self.node.inputs.steps.value)
         return self.exit_codes[name].format(reason=reason)
@@ -130,7 +128,7 @@ class DeepmdTrainParser(Parser):
     def _memory_failure(self, step: str) -> str | None:
         """Return what says that memory was not enough: DeePMD-kit, the system, or the scheduler."""
         scheduler = self.node.get_scheduler_stderr() or ""
-        found = memory_failure(self._read(error_file(step)) + scheduler)
+        found = memory_failure(self.read(error_file(step)) + scheduler)
         if found is None and self.node.exit_status == SCHEDULER_OUT_OF_MEMORY:
             return "The scheduler says so."
         return found
@@ -140,7 +138,7 @@ class DeepmdTrainParser(Parser):
     ) -> dict[str, Any]:
         inputs = self.node.inputs
         splits = splits_of_job(self.node)
-        seconds = read_cpu_seconds(self._read(CPU_TIME_FILE))
+        seconds = read_cpu_seconds(self.read(CPU_TIME_FILE))
         return {
             "finished": log.finished,
             "steps": inputs.steps.value,
@@ -164,7 +162,7 @@ class DeepmdTrainParser(Parser):
         inputs = self.node.inputs
         begin = inputs.checkpoint_step.value if "checkpoint_step" in inputs else 0
         every = inputs.settings["training"].get("save_freq", SAVE_FREQ) or inputs.steps.value
-        return read_checkpoint_step(self._read(Path(CHECKPOINT_FILE).name), log.checkpoints, begin, every)
+        return read_checkpoint_step(self.read(Path(CHECKPOINT_FILE).name), log.checkpoints, begin, every)
 
     def _errors(self, part: str, tests: Mapping[str, SystemErrors]) -> dict[str, float | None]:
         """Return the errors over all frames of one part, None for each that is not known."""
@@ -211,18 +209,12 @@ class DeepmdTrainParser(Parser):
             pair_style=DEEPMD,
             type_map=settings["model"]["type_map"],
             cutoff=cutoff_of(settings),
-            origin=f"trained by DeePMD-kit {read_version(self._read(VERSION_FILE))}",
+            origin=f"trained by DeePMD-kit {read_version(self.read(VERSION_FILE))}",
             label=f"dnp-seed-{self.node.inputs.seed.value}",
         )
 
     def _names(self) -> list[str]:
         return self.retrieved.base.repository.list_object_names()
-
-    def _read(self, name: str) -> str:
-        """Return a retrieved file, whatever bytes a job that was cut left in it; empty if it is missing."""
-        if name not in self._names():
-            return ""
-        return self.retrieved.base.repository.get_object_content(name, mode="rb").decode("utf-8", "replace")
 
 
 def _last_step(curve: Mapping[str, Array]) -> int:
@@ -232,7 +224,3 @@ def _last_step(curve: Mapping[str, Array]) -> int:
 
 def _milli(value: float | None) -> float | None:
     return None if value is None else plain(1000 * value)
-
-
-def _last_line(text: str) -> str:
-    return next(reversed(text.strip().splitlines()), "")[:300]
