@@ -37,6 +37,7 @@ STORAGE_FREE = (
     "workchains/test_training.py",
     "workchains/test_vasp_md.py",
     "workchains/labelling/test_vasp.py",
+    "provenance/test_repository.py",
     "report/test_page.py",
     "setup/test_engines",
     "setup/test_postgres",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_dnpmelt.physics.melting_curve import LAWS, CurveFit, fit_curves
+from aiida_dnpmelt.physics.melting_curve import FEWEST_PRESSURES, LAWS, CurveFit, fit_curves
 
 SCHEMA = "dnpmelt.melting_curve"
 SCHEMA_VERSION = 1
@@ -25,14 +25,7 @@ def melting_curve(**points: orm.Dict) -> orm.Dict:
     :raises ValueError: if a point has no T_m, or a verdict that says that it is none, if they are of different elements
         or potentials, or make no curve.
     """
-    values = [node.get_dict() for _, node in sorted(points.items())]
-    for value in values:
-        if value["verdict"] == "invalid" or value["melting_temperature_k"] is None:
-            raise ValueError(f"the point at {value['pressure_gpa']:g} GPa is no melting point: its verdict is invalid")
-    for key in _SAME:
-        if len({value[key] for value in values}) > 1:
-            raise ValueError(f"the points differ in {key}: {', '.join(sorted({str(value[key]) for value in values}))}")
-    values.sort(key=lambda value: value["pressure_gpa"])
+    values = curve_points([node.get_dict() for _, node in sorted(points.items())])
     pressures = [value["pressure_gpa"] for value in values]
     temperatures = [value["melting_temperature_k"] for value in values]
     uncertainties = [value["standard_uncertainty_k"] for value in values]
@@ -55,6 +48,23 @@ def melting_curve(**points: orm.Dict) -> orm.Dict:
             "fits": [_fit(fit, different) for fit in fits],
         }
     )
+
+
+def curve_points(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return melting points in the order of their pressures.
+
+    :raises ValueError: if they make no curve, see `melting_curve`.
+    """
+    for point in points:
+        if point["verdict"] == "invalid" or point["melting_temperature_k"] is None:
+            raise ValueError(f"the point at {point['pressure_gpa']:g} GPa is no melting point: its verdict is invalid")
+    for key in _SAME:
+        if len({point[key] for point in points}) > 1:
+            raise ValueError(f"the points differ in {key}: {', '.join(sorted({str(point[key]) for point in points}))}")
+    different = len({point["pressure_gpa"] for point in points})
+    if different < FEWEST_PRESSURES:
+        raise ValueError(f"{different} different pressures given, a curve needs {FEWEST_PRESSURES}")
+    return sorted(points, key=lambda point: float(point["pressure_gpa"]))
 
 
 def _fit(fit: CurveFit, pressures: list[float]) -> dict[str, Any]:

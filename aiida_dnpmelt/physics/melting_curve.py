@@ -19,6 +19,8 @@ from scipy.stats import chi2 as chi2_distribution
 
 Array = NDArray[np.float64]
 
+FEWEST_PRESSURES = 3
+
 _STEP = 1e-5
 """Relative step of numerical derivatives."""
 _LARGEST_GPA = 1e4
@@ -160,8 +162,8 @@ def fit_curves(
     if not len(x) == len(y) == len(u):
         raise ValueError(f"{len(x)} pressures, {len(y)} temperatures and {len(u)} uncertainties given")
     different = len(np.unique(x))
-    if different < 3:
-        raise ValueError(f"{different} different pressures given, a curve needs three")
+    if different < FEWEST_PRESSURES:
+        raise ValueError(f"{different} different pressures given, a curve needs {FEWEST_PRESSURES}")
     if not (np.isfinite(x).all() and np.isfinite(y).all() and (u > 0).all()):
         raise ValueError("all numbers must be finite, and the uncertainties positive")
     found = [fit for law in laws if different >= len(law.names) and (fit := _fit(law, x, y, u)) is not None]

@@ -18,8 +18,9 @@ from aiida_dnpmelt.physics.vasprun import VaspRun, read_vasprun
 
 Kind = Literal["vasprun.xml", "OUTCAR", "deepmd/npy", "deepmd/raw"]
 
-_FILES: Final = {"deepmd/npy": "set.*/*.npy", "deepmd/raw": "*.raw"}
-"""Files of a data set, of which its checksum is made."""
+_ARRAYS: Final = ("coord", "box", "energy", "force", "virial")
+_FILES: Final = {"deepmd/npy": "set.*/{}.npy", "deepmd/raw": "{}.raw"}
+"""Files of a data set that are read, and of which its checksum is made."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Source:
         """Return the files that hold the frames."""
         if self.path.is_file():
             return [self.path]
-        return sorted([*self.path.glob(_FILES[self.kind]), *self.path.glob("type*.raw")])
+        arrays = [each for name in _ARRAYS for each in self.path.glob(_FILES[self.kind].format(name))]
+        return sorted([*arrays, *self.path.glob("type.raw"), *self.path.glob("type_map.raw")])
 
     @property
     def sha256(self) -> str:

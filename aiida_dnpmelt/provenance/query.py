@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from aiida import orm
+from aiida.common.links import LinkType
 
-from aiida_dnpmelt.calculations.melting_curve import SCHEMA, melting_curve
+from aiida_dnpmelt.calculations.melting_curve import curve_points, melting_curve
 from aiida_dnpmelt.data.potential import PotentialData
 
 PROCESS_TYPE = "aiida.workflows:dnpmelt.tpc"
@@ -199,12 +200,13 @@ def melting_curve_of(points: Sequence[MeltingPoint]) -> orm.Dict:
 
     :raises ValueError: as `melting_curve`.
     """
+    curve_points([point.details for point in points])
     nodes = {f"point_{point.node_pk}": orm.load_node(point.node_pk) for point in points}
-    query = orm.QueryBuilder().append(orm.Dict, filters={"attributes.schema": SCHEMA}, project="*")
-    for known in query.all(flat=True):
-        creator = known.creator
-        if creator is not None and {creator.inputs[name].pk for name in creator.inputs} == {
-            node.pk for node in nodes.values()
-        }:
+    wanted = {node.pk for node in nodes.values()}
+    first = next(iter(nodes.values()))
+    for process in first.base.links.get_outgoing(orm.CalcFunctionNode).all_nodes():
+        behind = {node.pk for node in process.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all_nodes()}
+        if process.process_label == "melting_curve" and process.is_finished_ok and behind == wanted:
+            known: orm.Dict = process.outputs.result
             return known
     return melting_curve(**nodes)

@@ -165,7 +165,7 @@ class RepositoryImport:
         self._seen.models[node.pk].append(str(place))
         if symbol is not None and not node.supports([symbol]):
             self._find(place, symbol, "element", f"a model of {', '.join(node.type_map)} under the name of {symbol}")
-            known = node.type_map[0]
+        known = symbol if symbol is not None and node.supports([symbol]) else node.type_map[0]
         self._group(known, node)
         return Brought(str(place), known, "model", "stored", node, remark=node.unfinished)
 

@@ -80,5 +80,5 @@ def test_points_that_do_not_belong_together_are_refused():
     nickel = orm.Dict({**POINT, "element": "Ni", "pressure_gpa": 25.0})
     with pytest.raises(ValueError, match="the points differ in element: Cu, Ni"):
         melting_curve(**given, point_9=nickel)
-    with pytest.raises(ValueError, match="2 different pressures given, a curve needs three"):
+    with pytest.raises(ValueError, match="2 different pressures given, a curve needs 3"):
         melting_curve(**points((0.0, 5.0)))

@@ -5,6 +5,7 @@ import io
 import json
 
 import pytest
+from aiida.orm import CalcFunctionNode, QueryBuilder
 from click.testing import CliRunner, Result
 from physics.labelled import labelled
 from provenance.stored_lineage import melt, trained
@@ -195,9 +196,11 @@ class TestCurve:
         assert more["pressures_gpa"] == [0.0, 5.0, 10.0, 15.0, 20.0]
 
     def test_too_few_points_and_two_potentials_are_told(self, tm, copper):
+        before = QueryBuilder().append(CalcFunctionNode).count()
         result = tm("curve", "--element", "Ni")
         assert result.exit_code == 1
-        assert "0 points of Ni: 0 different pressures given, a curve needs three; points that are" in result.output
+        assert QueryBuilder().append(CalcFunctionNode).count() == before, "it is refused before anything is run"
+        assert "0 points of Ni: 0 different pressures given, a curve needs 3; points that are" in result.output
         store(pressure_gpa=5.0, potential_label="other", potential_sha256="cd" * 32)
         result = tm("curve", "--element", "Cu")
         assert "there are points of 2 potentials, choose by --potential: ['Cu_mishin1" in result.output

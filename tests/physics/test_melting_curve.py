@@ -73,7 +73,7 @@ def test_uncertainties_cover_as_often_as_they_claim(law, parameters):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([0.0, 5.0], [900.0, 1000.0], [1.0, 1.0]), "2 different pressures given, a curve needs three"),
+        (([0.0, 5.0], [900.0, 1000.0], [1.0, 1.0]), "2 different pressures given, a curve needs 3"),
         (([0.0, 5.0, 5.0], [900.0, 1000.0, 1001.0], [1.0] * 3), "2 different pressures"),
         (([0.0, 5.0, 9.0], [900.0, 1000.0], [1.0] * 3), "3 pressures, 2 temperatures and 3 uncertainties"),
         (([0.0, 5.0, 9.0], [900.0, 1000.0, 1100.0], [1.0, 0.0, 1.0]), "the uncertainties positive"),

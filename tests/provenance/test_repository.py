@@ -23,6 +23,61 @@ CURVE = (
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"
 
 
+CU, NI = "Training sets/Cu_TM1.tar.gz", "Training sets/Ni_TM1.tar.gz"
+MISSING = "stands for a file that is not here: run `git lfs pull`"
+MULTIPLES = "not 0.25, 0.7, 0.8, 0.9, 1, 1.2 or 1.4 times 1357.77 K, the T_m of Cu"
+FINDINGS = [
+    ("Ag", "file", "DNPs/Ag/Ag-0.pb", MISSING),
+    ("Ag", "missing", "DNPs/Ag", "no settings (out.json) of the training"),
+    ("Ag", "missing", "DNPs/Ag", "no learning curve (lcurve.out) of the training"),
+    ("Cu", "file", "DNPs/Cu/Cu-1.pb", "the same model as DNPs/Cu/Cu-0.pb"),
+    ("Cu", "labels", CU, "1 parts of runs under other names (as bp_vasprun.xml), left alone"),
+    (
+        "Cu",
+        "labels",
+        CU,
+        "1 of 7 frames cannot be trained on (1 unconverged); 1 of 1 data sets hold such frames (1 unconverged); "
+        "2 frames of the .raw files were left out of 1 data sets made of them, for reasons not on record",
+    ),
+    ("Cu", "missing", "DNPs/Cu", "settings, learning curve and seeds are those of one of 3 models"),
+    ("Cu", "missing", "DNPs/Cu", "1 of the 2 data sets of the training are not here, as iter9/1357.77/set"),
+    (
+        "Cu",
+        "missing",
+        CU,
+        f"1 folders hold the structure of a run and no results, as {CU}/iter1/2073.78/3",
+    ),
+    ("Cu", "settings", "", "runs of Cu differ in ENCUT not set (2 runs), 520.0 (1 runs)"),
+    (
+        "Cu",
+        "temperature",
+        CU,
+        f"1728.15, 2073.78 K: {MULTIPLES}; they are multiples of 1728.15 K, the T_m of Ni",
+    ),
+    (
+        "Cu",
+        "temperature",
+        f"{CU}/iter1/1728.15/3/vasprun.xml",
+        "a run at 1600 K in the folder 1728.15",
+    ),
+    (
+        "Cu",
+        "training",
+        "DNPs/Cu",
+        "the training ended at step 400 of 1000, at a learning rate of 1.0e-05 instead of 1.0e-08",
+    ),
+    (
+        "Cu",
+        "training",
+        "DNPs/Cu",
+        "the training names 1 data sets twice, as iter1/1357.77/set: their frames count double",
+    ),
+    ("Ni", "element", f"{NI}/1728.15/4/vasprun.xml", "refused: element is Ni, the frames hold Cu"),
+    ("Pd", "file", "Training sets/Pd_TM1.tar.gz", MISSING),
+]
+"""What does not fit in the repository of `clone`: element, rule, place and words."""
+
+
 def write_run(folder: Path, frames, **options) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     incar = {"NSW": len(frames), **options.pop("incar", {})}
@@ -105,59 +160,7 @@ def test_everything_is_stored_once_and_what_does_not_fit_is_told(clone, aiida_pr
     assert done["loose/Cu/vasprun.xml"].state == "stored"
 
     assert done["loose/Ni/vasprun.xml"].frames == 2
-    found = [(each.element, each.rule, each.place, each.words) for each in importer.findings()]
-    cu, ni = "Training sets/Cu_TM1.tar.gz", "Training sets/Ni_TM1.tar.gz"
-    pointer = "stands for a file that is not here: run `git lfs pull`"
-    multiples = "not 0.25, 0.7, 0.8, 0.9, 1, 1.2 or 1.4 times 1357.77 K, the T_m of Cu"
-    assert found == [
-        ("Ag", "file", "DNPs/Ag/Ag-0.pb", pointer),
-        ("Ag", "missing", "DNPs/Ag", "no settings (out.json) of the training"),
-        ("Ag", "missing", "DNPs/Ag", "no learning curve (lcurve.out) of the training"),
-        ("Cu", "file", "DNPs/Cu/Cu-1.pb", "the same model as DNPs/Cu/Cu-0.pb"),
-        ("Cu", "labels", cu, "1 parts of runs under other names (as bp_vasprun.xml), left alone"),
-        (
-            "Cu",
-            "labels",
-            cu,
-            "1 of 7 frames cannot be trained on (1 unconverged); 1 of 1 data sets hold such frames (1 unconverged); "
-            "2 frames of the .raw files were left out of 1 data sets made of them, for reasons not on record",
-        ),
-        ("Cu", "missing", "DNPs/Cu", "settings, learning curve and seeds are those of one of 3 models"),
-        ("Cu", "missing", "DNPs/Cu", "1 of the 2 data sets of the training are not here, as iter9/1357.77/set"),
-        (
-            "Cu",
-            "missing",
-            cu,
-            f"1 folders hold the structure of a run and no results, as {cu}/iter1/2073.78/3",
-        ),
-        ("Cu", "settings", "", "runs of Cu differ in ENCUT not set (2 runs), 520.0 (1 runs)"),
-        (
-            "Cu",
-            "temperature",
-            cu,
-            f"1728.15, 2073.78 K: {multiples}; they are multiples of 1728.15 K, the T_m of Ni",
-        ),
-        (
-            "Cu",
-            "temperature",
-            f"{cu}/iter1/1728.15/3/vasprun.xml",
-            "a run at 1600 K in the folder 1728.15",
-        ),
-        (
-            "Cu",
-            "training",
-            "DNPs/Cu",
-            "the training ended at step 400 of 1000, at a learning rate of 1.0e-05 instead of 1.0e-08",
-        ),
-        (
-            "Cu",
-            "training",
-            "DNPs/Cu",
-            "the training names 1 data sets twice, as iter1/1357.77/set: their frames count double",
-        ),
-        ("Ni", "element", f"{ni}/1728.15/4/vasprun.xml", "refused: element is Ni, the frames hold Cu"),
-        ("Pd", "file", "Training sets/Pd_TM1.tar.gz", pointer),
-    ]
+    assert [(each.element, each.rule, each.place, each.words) for each in importer.findings()] == FINDINGS
 
     group = Group.collection.get(label="invented/Cu")
     usable = {each.node.uuid for each in done.values() if each.element == "Cu" and each.node is not None}
@@ -170,6 +173,25 @@ def test_everything_is_stored_once_and_what_does_not_fit_is_told(clone, aiida_pr
     assert QueryBuilder().append(Node).count() == before, "a second import makes no node"
     assert "known" in states
     assert [each.words for each in again.findings()] == [each.words for each in importer.findings()]
+
+
+def test_set_is_the_same_in_an_archive_and_in_a_folder(tmp_path, aiida_profile):
+    """Beside the arrays there may be others, as those from before frames were left out, which no archive gives."""
+    folder = tmp_path / "Cu" / "1357.77" / "set"
+    write_system(folder, copper_frames(3, seed=46, rattle=0.05), ["Cu"])
+    (folder / "set.000" / "ref_energy.npy").write_bytes(b"not read")
+    (first,) = RepositoryImport(tmp_path)
+    assert (first.state, first.element, first.frames) == ("stored", "Cu", 3)
+    pack(tmp_path / "Cu", tmp_path / "Cu_TM1.tar.gz")
+    (again,) = RepositoryImport(tmp_path)
+    assert (again.state, again.node.uuid) == ("known", first.node.uuid)
+
+
+def test_model_whose_place_names_no_element_goes_by_its_type_map(tmp_path, tiny_model, aiida_profile, dp_code):
+    (tmp_path / "graph.pb").write_bytes(tiny_model.read_bytes() + b"\xda\xff\x7f\x00")
+    (model,) = RepositoryImport(tmp_path, name="nameless", code=dp_code.full_label)
+    assert (model.state, model.element) == ("stored", "Cu")
+    assert Group.collection.get(label="nameless/Cu").nodes[0].uuid == model.node.uuid
 
 
 def test_folder_that_is_none_is_refused(tmp_path):
