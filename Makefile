@@ -1,7 +1,7 @@
 # Everything a user or CI does, on a machine that has Python and pip.
 #   make demo                    install, set up a profile, learn copper from a teacher, compute its melting temperature
 #   make demo STORAGE=postgres   the same on a PostgreSQL of its own
-#   make test                    the whole test suite, on SQLite and on PostgreSQL, two processes side by side
+#   make test                    the whole test suite, on SQLite and on PostgreSQL side by side
 .DELETE_ON_ERROR:
 .PHONY: install demo test test-sqlite test-units test-chains test-postgres lint docs clean
 
@@ -31,9 +31,9 @@ demo: install
 	  "$$($(BIN)/python -c 'from aiida_dnpmelt.setup.engines import lammps_potentials as f; print(f())')/Cu_mishin1.eam.alloy"
 
 test: $(VENV)/.extras-engines,report,tests,postgres
-	$(MAKE) --jobs=2 test-postgres test-sqlite
+	$(MAKE) --jobs=3 test-postgres test-sqlite
 
-# In two parts, so that two cores have work to the end.
+# In two parts, so that the cores have work to the end: each process waits for its jobs a third of its time.
 test-sqlite: test-chains test-units
 
 test-units:
