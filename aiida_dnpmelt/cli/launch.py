@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_dnpmelt.cli.launch_inputs import (
     check,
+    coexistence_options,
+    coexistence_overrides,
+    job_options,
     load_code,
     load_structure,
     potential_of,
@@ -17,6 +19,7 @@ from aiida_dnpmelt.cli.launch_inputs import (
 )
 from aiida_dnpmelt.cli.launch_learning import learn, melt
 from aiida_dnpmelt.cli.options import profile_option
+from aiida_dnpmelt.cli.sizes import launch_size
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -31,24 +34,13 @@ def launch() -> None:
 
 launch.add_command(learn)
 launch.add_command(melt)
+launch.add_command(launch_size)
 
 
 @launch.command()
-@click.option("--element", help="Chemical symbol; its lattice and guess come from the table of the elements.")
-@click.option("--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the tabulated.")
-@click.option("--structure", "structure_file", type=click.Path(exists=True, dir_okay=False), help="Or a file of it.")
-@click.option("--potential", help="PK, UUID or label of a stored potential.")
-@click.option("--potential-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Or a file.")
-@click.option("--pressure", type=float, help="Pressure in GPa; 0 unless the protocol says otherwise.")
-@click.option("--temperature", type=float, help="First guess in K instead of the experimental one.")
+@coexistence_options
 @click.option("--protocol", type=click.Choice(PROTOCOLS), default="balanced", show_default=True, help="Protocol.")
-@click.option("--target", type=float, help="Standard uncertainty to reach in K.")
-@click.option("--budget", type=float, help="Atom-steps after which nothing new is started.")
 @click.option("--repetitions", type=int, nargs=3, help="Repetitions of the conventional cell along x, y, z.")
-@click.option("--seed", "seeds", type=int, multiple=True, help="Seed of a run; give as many as may be started.")
-@click.option("--code", help="LAMMPS; 'lmp@localhost', or 'lmp-deepmd@localhost' for a DNP.")
-@click.option("--max-wallclock", type=click.IntRange(min=10), help="Wall time of a job in s.")
-@click.option("--mpi", type=click.IntRange(min=1), default=1, show_default=True, help="MPI processes of a job.")
 @click.option("--dry-run", is_flag=True, help="Say what would be run and what it would cost.")
 @click.option("--watch", is_flag=True, help="Show the progress until the end; the run goes on if you leave.")
 @profile_option
@@ -71,23 +63,13 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
     from aiida_dnpmelt.workchains.tpc import TPCWorkChain
 
     potential = potential_of(values["potential"], values["potential_file"])
-    overrides: dict[str, Any] = {"plan": {}}
-    for key, name in (("target", "target_uncertainty_k"), ("budget", "budget_atom_steps")):
-        if values[key] is not None:
-            overrides["plan"][name] = values[key]
-    if values["seeds"]:
-        overrides["seeds"] = list(values["seeds"])
-    options: dict[str, Any] = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": values["mpi"]}}
-    options["withmpi"] = values["mpi"] > 1
-    if values["max_wallclock"]:
-        options["max_wallclock_seconds"] = values["max_wallclock"]
     builder = TPCWorkChain.get_builder_from_protocol(
         load_code(values["code"] or usual_code(potential)),
         load_structure(values["element"], values["lattice"], values["structure_file"]),
         potential,
         values["protocol"],
-        overrides,
-        options,
+        coexistence_overrides(values),
+        job_options(values),
     )
     if values["pressure"] is not None:
         builder.pressure = orm.Float(values["pressure"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +16,51 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from aiida_dnpmelt.data.potential import PotentialData
+
+_COEXISTENCE = (
+    click.option("--element", help="Chemical symbol; its lattice and guess come from the table of the elements."),
+    click.option(
+        "--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the tabulated."
+    ),
+    click.option(
+        "--structure", "structure_file", type=click.Path(exists=True, dir_okay=False), help="Or a file of it."
+    ),
+    click.option("--potential", help="PK, UUID or label of a stored potential."),
+    click.option("--potential-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Or a file."),
+    click.option("--pressure", type=float, help="Pressure in GPa; 0 unless the protocol says otherwise."),
+    click.option("--temperature", type=float, help="First guess in K instead of the experimental one."),
+    click.option("--target", type=float, help="Standard uncertainty to reach in K."),
+    click.option("--budget", type=float, help="Atom-steps after which nothing new is started."),
+    click.option("--seed", "seeds", type=int, multiple=True, help="Seed of a run; give as many as may be started."),
+    click.option("--code", help="LAMMPS; 'lmp@localhost', or 'lmp-deepmd@localhost' for a DNP."),
+    click.option("--max-wallclock", type=click.IntRange(min=10), help="Wall time of a job in s."),
+    click.option("--mpi", type=click.IntRange(min=1), default=1, show_default=True, help="MPI processes of a job."),
+)
+
+
+def coexistence_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that commands on coexistence have in common."""
+    for option in reversed(_COEXISTENCE):
+        command = option(command)
+    return command
+
+
+def coexistence_overrides(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what these options put over a protocol of the coexistence."""
+    plan = {"target_uncertainty_k": values["target"], "budget_atom_steps": values["budget"]}
+    overrides: dict[str, Any] = {"plan": {name: value for name, value in plan.items() if value is not None}}
+    if values["seeds"]:
+        overrides["seeds"] = list(values["seeds"])
+    return overrides
+
+
+def job_options(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the jobs of LAMMPS."""
+    options: dict[str, Any] = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": values["mpi"]}}
+    options["withmpi"] = values["mpi"] > 1
+    if values["max_wallclock"]:
+        options["max_wallclock_seconds"] = values["max_wallclock"]
+    return options
 
 
 def usual_code(potential: PotentialData) -> str:

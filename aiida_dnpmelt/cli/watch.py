@@ -82,6 +82,9 @@ def watch_to_end(node: WorkChainNode) -> None:
     elif "melting" in node.outputs:
         click.echo(node.tools.summary())
         click.echo(f"work chain {node.pk}: aiida-dnpmelt report {node.pk}, verdi process status {node.pk}")
+    elif "finite_size" in node.outputs:
+        click.echo(node.tools.summary())
+        click.echo(f"work chain {node.pk}: aiida-dnpmelt tm size {node.pk}, verdi process status {node.pk}")
     elif node.description:
         click.echo(node.description)
     if not node.is_finished_ok:

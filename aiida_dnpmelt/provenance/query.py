@@ -16,6 +16,7 @@ from aiida_dnpmelt.data.potential import PotentialData
 
 PROCESS_TYPE = "aiida.workflows:dnpmelt.tpc"
 MELTING_TYPE = "aiida.workflows:dnpmelt.melting"
+SIZE_TYPE = "aiida.workflows:dnpmelt.finite_size"
 OUTPUT = "melting_point"
 _RANKS = {"invalid": 0, "unfinished": 1, "valid": 2}
 
@@ -109,9 +110,26 @@ def whole_result(pk: int) -> tuple[int, dict[str, Any]] | None:
 
     :param pk: of the work chain, or of its output ``melting``.
     """
+    return _result(pk, MELTING_TYPE, "melting")
+
+
+def size_study(pk: int) -> tuple[int, dict[str, Any]]:
+    """Return a finite-size study with the PK of its work chain.
+
+    :param pk: of the work chain, or of its output ``finite_size``.
+    :raises ValueError: if there is none.
+    """
+    found = _result(pk, SIZE_TYPE, "finite_size")
+    if found is None:
+        raise ValueError(f"no finite-size study with the pk {pk}: launch one by `aiida-dnpmelt launch size`")
+    return found
+
+
+def _result(pk: int, process_type: str, output: str) -> tuple[int, dict[str, Any]] | None:
+    """Return an output of a work chain of a type by the PK of either, with the PK of the work chain."""
     query = orm.QueryBuilder()
-    query.append(orm.WorkChainNode, filters={"process_type": MELTING_TYPE}, tag="chain", project="id")
-    query.append(orm.Dict, with_incoming="chain", edge_filters={"label": "melting"}, project=["id", "attributes"])
+    query.append(orm.WorkChainNode, filters={"process_type": process_type}, tag="chain", project="id")
+    query.append(orm.Dict, with_incoming="chain", edge_filters={"label": output}, project=["id", "attributes"])
     for chain_pk, node_pk, values in query.iterall():
         if pk in (chain_pk, node_pk):
             return chain_pk, values

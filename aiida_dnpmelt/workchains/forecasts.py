@@ -10,6 +10,7 @@ from aiida import orm
 from aiida.engine import ProcessBuilder
 
 from aiida_dnpmelt.calculations.exploration_settings import ExplorationSettings
+from aiida_dnpmelt.calculations.finite_size import cells_of
 from aiida_dnpmelt.calculations.learning_plan import LearningPlan, Stage, checked_phases
 from aiida_dnpmelt.physics.crystals import orthogonal_cell, repetitions
 from aiida_dnpmelt.workchains.tpc import LaunchForecast, TPCWorkChain, forecast_of
@@ -72,6 +73,23 @@ def forecast_learning(structure: orm.StructureData, inputs: Any) -> LearningFore
 def forecast_melting(builder: ProcessBuilder) -> tuple[LaunchForecast, LaunchForecast | None]:
     """Return what the coexistence of each model would run, and that of the teacher if its T_m is asked for."""
     return _tpc(builder, "tpc"), _tpc(builder, "teacher_tpc") if builder.teacher is not None else None
+
+
+def forecast_sizes(builder: ProcessBuilder) -> list[tuple[str, LaunchForecast]]:
+    """Return what the coexistence in each size would run, with its repetitions as text, the smallest first.
+
+    :param builder: of `FiniteSizeWorkChain`.
+    """
+    found = []
+    cell = orthogonal_cell(builder.tpc.structure.get_ase())
+    for counts in cells_of(cell, builder.study.get_dict()).values():
+        tpc = TPCWorkChain.get_builder()
+        for name in ("structure", "temperature", "plan", "parameters"):
+            if builder.tpc.get(name) is not None:
+                tpc[name] = builder.tpc[name]
+        tpc.repetitions = orm.List(list(counts))
+        found.append(("x".join(map(str, counts)), forecast_of(tpc)))
+    return found
 
 
 def _tpc(builder: ProcessBuilder, namespace: str) -> LaunchForecast:
