@@ -222,7 +222,7 @@ def _analysis(settings: CoexistenceSettings, spec: RunSpec) -> list[str]:
 
 
 def _relaxation(settings: CoexistenceSettings, spec: RunSpec) -> list[str]:
-    coupling = "iso" if spec.couple == "xyz" or settings.method != "bulk" else "aniso"
+    coupling = "iso" if spec.couple == "xyz" or settings.method.startswith("paper") else "aniso"
     couple = f" couple {spec.couple}" if coupling == "aniso" else ""
     return [
         'print "dnpmelt stage relaxation"',
@@ -301,7 +301,7 @@ def _bulk(settings: CoexistenceSettings, spec: RunSpec) -> list[Stage]:
     steps = settings.steps
     window = settings.probe_steps * _PROBES
     average = window * max(1, round(steps(settings.average_ps) / window))  # the probe is read at its end
-    npt = f"fix move all npt temp {t} {t} {tdamp:g} aniso {p} {p} {pdamp:g} couple {spec.couple}"
+    npt = _npt(settings, spec, f"aniso {p} {p} {pdamp:g} couple {spec.couple}")
     axial = f"z {p} {p} {pdamp:g}"
     return [
         Stage(
@@ -367,6 +367,56 @@ def _bulk(settings: CoexistenceSettings, spec: RunSpec) -> list[Stage]:
             spec,
             enter=("velocity all zero linear",),
             hold=(f"fix move all nph z {p} {p} {settings.production_barostat_damping_ps:g}",),
+        ),
+    ]
+
+
+def _npt(settings: CoexistenceSettings, spec: RunSpec, barostat: str) -> str:
+    t = f"{spec.temperature_k:.10g}"
+    return f"fix move all npt temp {t} {t} {settings.thermostat_damping_ps:g} {barostat}"
+
+
+def _crystal(settings: CoexistenceSettings, spec: RunSpec) -> list[Stage]:
+    """Return the stages of the crystal alone, at constant temperature and pressure."""
+    p, pdamp = f"{spec.pressure_bar:.10g}", settings.barostat_damping_ps
+    (seed,) = random_seeds(spec.seed, 1)
+    npt = _npt(settings, spec, f"aniso {p} {p} {pdamp:g} couple {spec.couple}")
+    draw = f"velocity all create $(2.0*{spec.temperature_k:.10g}) {seed} mom yes rot no dist gaussian"
+    steps = settings.steps(settings.equilibrate_ps)
+    return [
+        Stage("equilibrate", steps, enter=(draw,), hold=(npt,), leave=("unfix move",)),
+        _production(settings.model_copy(update={"halt_on_lost_phase": False}), spec, hold=(npt,)),
+    ]
+
+
+def _melt(settings: CoexistenceSettings, spec: RunSpec) -> list[Stage]:
+    """Return the stages of the melt alone: molten at constant volume, then at constant temperature and pressure."""
+    t, p = f"{spec.temperature_k:.10g}", f"{spec.pressure_bar:.10g}"
+    hot = f"{settings.melt_factor * spec.temperature_k:.10g}"
+    draw, bath, cold = random_seeds(spec.seed, 3)
+    tdamp, pdamp = settings.thermostat_damping_ps, settings.barostat_damping_ps
+    return [
+        Stage(
+            "melt",
+            settings.steps(settings.melt_ps),
+            enter=(f"velocity all create {hot} {draw} mom yes rot no dist gaussian",),
+            hold=("fix move all nve", f"fix bath all langevin {hot} {hot} 0.05 {bath} zero yes"),
+            leave=("unfix bath", "unfix move"),
+        ),
+        Stage(
+            "equilibrate",
+            settings.steps(settings.equilibrate_ps),
+            hold=(
+                f"fix move all nph iso {p} {p} {pdamp:g}",
+                f"fix bath all langevin {t} {t} {tdamp:g} {cold} zero yes",
+            ),
+            leave=("unfix bath", "unfix move"),
+        ),
+        _production(
+            settings.model_copy(update={"halt_on_lost_phase": False}),
+            spec,
+            enter=("velocity all zero linear",),
+            hold=(_npt(settings, spec, f"iso {p} {p} {pdamp:g}"),),
         ),
     ]
 
@@ -451,4 +501,10 @@ def _paper_script(settings: CoexistenceSettings, spec: RunSpec) -> list[Stage]:
     ]
 
 
-_METHODS = {"bulk": _bulk, "paper-text": _paper_text, "paper-script": _paper_script}
+_METHODS = {
+    "bulk": _bulk,
+    "crystal": _crystal,
+    "melt": _melt,
+    "paper-text": _paper_text,
+    "paper-script": _paper_script,
+}

@@ -6,6 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+ONE_PHASE = ("crystal", "melt")
+"""Methods that run one phase alone, and give no melting temperature."""
+
 
 class CoexistenceSettings(BaseModel):
     """Choices of one coexistence run that do not differ between the runs of a protocol.
@@ -15,8 +18,10 @@ class CoexistenceSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    method: Literal["bulk", "paper-text", "paper-script"] = Field(
-        "bulk", description="Preparation: ours in bulk, the paper's text, or the published script."
+    method: Literal["bulk", "paper-text", "paper-script", "crystal", "melt"] = Field(
+        "bulk",
+        description="Preparation: ours in bulk, the paper's text, or the published script. `crystal` and `melt` "
+        "run one phase alone at the temperature.",
     )
     timestep_fs: float = Field(gt=0, le=10, description="Time step in fs.")
     relax_cell: bool = Field(True, description="Minimise the crystal and its cell at the pressure first.")

@@ -95,7 +95,7 @@ def validate_cell(cell: Atoms, repetitions: Sequence[int], potential: PotentialD
 
 
 class LammpsCoexistenceCalculation(CalcJob):
-    """Run solid and liquid of one crystal side by side in LAMMPS.
+    """Run solid and liquid of one crystal side by side in LAMMPS, or one of them alone.
 
     The job writes its own input from nodes, one stage after another; what the script does is in
     `aiida_dnpmelt.calculations.coexistence_script`. It does not stand on the raw calculation of aiida-lammps,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 from ase import Atoms
@@ -18,6 +19,7 @@ from aiida_dnpmelt.data.runs import from_node, to_node
 from aiida_dnpmelt.physics.assessment import Assessment, assess
 from aiida_dnpmelt.physics.crystals import lattice_name, repetitions
 from aiida_dnpmelt.physics.estimate import Series, last_window
+from aiida_dnpmelt.physics.lattices import LATTICES
 from aiida_dnpmelt.physics.plan import Plan, first_guesses
 from aiida_dnpmelt.physics.run import CoexistenceRun, join
 
@@ -142,6 +144,7 @@ def assess_runs(
         "pressure_gpa": pressure.value,
         **_number(assessment, Plan(**plan.get_dict())),
         **_runs(assessment, runs),
+        **_solid(assessment, runs),
         **_paper(runs),
         "potential_label": potential.label or potential.filename,
         "potential_uuid": potential.uuid,
@@ -225,6 +228,15 @@ def _runs(assessment: Assessment, runs: Mapping[str, CoexistenceRun]) -> dict[st
         "seeds_invalid": seeds["invalid"],
         "production_time_ps": sum(runs[label].length_ps for label in assessment.labels("coexistence")),
     }
+
+
+def _solid(assessment: Assessment, runs: Mapping[str, CoexistenceRun]) -> dict[str, Any]:
+    """Return the lattice that most solid atoms have at the end of the living runs, and their share."""
+    shares = np.array([runs[label].found_lattices for label in assessment.labels("coexistence")])
+    mean = shares[np.isfinite(shares).all(axis=1)].mean(axis=0) if np.isfinite(shares).all(axis=-1).any() else None
+    if mean is None:
+        return {"found_lattice": None, "found_lattice_share": None}
+    return {"found_lattice": LATTICES[int(mean.argmax())], "found_lattice_share": float(mean.max())}
 
 
 def _paper(runs: Mapping[str, CoexistenceRun]) -> dict[str, Any]:

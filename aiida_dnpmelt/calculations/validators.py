@@ -26,6 +26,22 @@ def validate_pressure(node: orm.Float | None, _: Any) -> str | None:
     return None
 
 
+def validate_pressures(fewest: int) -> Any:
+    """Return a validator of a list of at least ``fewest`` different pressures."""
+
+    def validate(node: orm.List | None, _: Any) -> str | None:
+        if node is None:
+            return None
+        values = node.get_list()
+        if not all(isinstance(value, int | float) and -10 <= value <= 1000 for value in values):
+            return f"pressures: {values} must be numbers in the allowed range -10 <= pressure <= 1000 GPa"
+        if len(set(values)) < len(values) or len(values) < fewest:
+            return f"pressures: {values} must be at least {fewest} different numbers in GPa"
+        return None
+
+    return validate
+
+
 def validate_repetitions(node: orm.List | None, _: Any) -> str | None:
     """Check that there are three positive whole numbers."""
     values = node.get_list() if node is not None else [1, 1, 1]

@@ -14,12 +14,14 @@ from aiida_dnpmelt.cli.launch_inputs import (
     load_code,
     load_structure,
     potential_of,
+    pressure_option,
     submit_and_tell,
     usual_code,
 )
 from aiida_dnpmelt.cli.launch_learning import learn, melt
 from aiida_dnpmelt.cli.options import profile_option
 from aiida_dnpmelt.cli.sizes import launch_size
+from aiida_dnpmelt.cli.sweeps import launch_sweep
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -35,10 +37,12 @@ def launch() -> None:
 launch.add_command(learn)
 launch.add_command(melt)
 launch.add_command(launch_size)
+launch.add_command(launch_sweep)
 
 
 @launch.command()
 @coexistence_options
+@pressure_option
 @click.option("--protocol", type=click.Choice(PROTOCOLS), default="balanced", show_default=True, help="Protocol.")
 @click.option("--repetitions", type=int, nargs=3, help="Repetitions of the conventional cell along x, y, z.")
 @click.option("--dry-run", is_flag=True, help="Say what would be run and what it would cost.")

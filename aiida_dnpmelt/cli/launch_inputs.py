@@ -27,7 +27,6 @@ _COEXISTENCE = (
     ),
     click.option("--potential", help="PK, UUID or label of a stored potential."),
     click.option("--potential-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Or a file."),
-    click.option("--pressure", type=float, help="Pressure in GPa; 0 unless the protocol says otherwise."),
     click.option("--temperature", type=float, help="First guess in K instead of the experimental one."),
     click.option("--target", type=float, help="Standard uncertainty to reach in K."),
     click.option("--budget", type=float, help="Atom-steps after which nothing new is started."),
@@ -36,6 +35,9 @@ _COEXISTENCE = (
     click.option("--max-wallclock", type=click.IntRange(min=10), help="Wall time of a job in s."),
     click.option("--mpi", type=click.IntRange(min=1), default=1, show_default=True, help="MPI processes of a job."),
 )
+
+pressure_option = click.option("--pressure", type=float, help="Pressure in GPa; 0 unless the protocol says otherwise.")
+"""The option `--pressure` of commands that work at one."""
 
 
 def coexistence_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -16,6 +16,7 @@ from aiida_dnpmelt.cli.launch_inputs import (
     load_code,
     load_structure,
     potential_of,
+    pressure_option,
     submit_and_tell,
     usual_code,
 )
@@ -33,6 +34,7 @@ COSTS = ("atoms", "cells", "runs", "time/ps", "atom-steps", "core-hours")
 
 @click.command("size")
 @coexistence_options
+@pressure_option
 @click.option("--protocol", type=click.Choice(PROTOCOLS), default="balanced", show_default=True, help="Protocol.")
 @click.option("--atoms", type=int, multiple=True, help="Least number of atoms of a size, for any lattice; repeatable.")
 @click.option(

@@ -10,6 +10,7 @@ import click
 from aiida_dnpmelt.cli.curves import curve, estimate
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.sizes import size
+from aiida_dnpmelt.cli.sweeps import sweep
 from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
 
 if TYPE_CHECKING:
@@ -161,5 +162,6 @@ def _row(point: MeltingPoint) -> dict[str, object]:
 
 
 tm.add_command(curve)
+tm.add_command(sweep)
 tm.add_command(estimate)
 tm.add_command(size)

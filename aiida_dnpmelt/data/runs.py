@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from aiida import orm
 
-from aiida_dnpmelt.physics.run import ARRAYS, SCALARS, CoexistenceRun
+from aiida_dnpmelt.physics.run import ARRAYS, OPTIONAL, SCALARS, CoexistenceRun
 
 
 def to_node(run: CoexistenceRun) -> orm.ArrayData:
@@ -21,8 +21,9 @@ def from_node(node: orm.ArrayData) -> CoexistenceRun:
     :raises ValueError: if the node holds none, or one of another version of this package.
     """
     arrays, attributes = node.get_arraynames(), node.base.attributes.all
-    missing = [name for name in ARRAYS if name not in arrays] + [name for name in SCALARS if name not in attributes]
+    missing = [name for name in ARRAYS if name not in (*arrays, *OPTIONAL)]
+    missing += [name for name in SCALARS if name not in attributes]
     if missing:
         raise ValueError(f"node {node.pk} is no coexistence run: it lacks {', '.join(missing)}")
-    values = {name: node.get_array(name) for name in ARRAYS}
+    values = {name: node.get_array(name) for name in ARRAYS if name in arrays}
     return CoexistenceRun(**values, **{name: attributes[name] for name in SCALARS})

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_dnpmelt.calculations.coexistence_script import PRODUCTION, Stage
-from aiida_dnpmelt.physics.lammps_dump import read_frames
+from aiida_dnpmelt.physics.lammps_dump import Frame, read_frames
 from aiida_dnpmelt.physics.lammps_log import Log, ThermoBlock
-from aiida_dnpmelt.physics.order import averaged_q6, interfaces, profile, profile_bins, solid_fraction
+from aiida_dnpmelt.physics.lattices import LATTICES, lattice_shares
+from aiida_dnpmelt.physics.order import averaged_q6, interfaces, profile, profile_bins, solid_atoms, solid_fraction
 from aiida_dnpmelt.physics.run import CoexistenceRun
 from aiida_dnpmelt.physics.units import bar_to_gpa
 
@@ -97,6 +98,7 @@ def read_run(log: Log, probes: Iterable[str], frames: Iterable[str], facts: RunF
         preparation_time_ps=np.concatenate([*clocks, np.empty(0)]),
         preparation_temperature_k=_column(earlier, "Temp"),
         preparation_pressure_gpa=_pressure(earlier),
+        found_lattices=frame["lattices"],
     )
 
 
@@ -112,9 +114,13 @@ def _probes(lines: Iterable[str]) -> Array:
 
 
 def _frames(lines: Iterable[str], bins: int) -> Mapping[str, Array]:
-    """Return steps, solid fractions, numbers of interfaces, shapes (f,), and order profiles, shape (f, bins)."""
+    """Return steps, solid fractions, numbers of interfaces, shapes (f,), and order profiles, shape (f, bins).
+
+    Of the last frame, also the shares of its solid atoms in each lattice, shape (4,).
+    """
     steps: list[int] = []
     fractions, boundaries, profiles = [], [], []
+    last: tuple[Frame, Array] | None = None
     for frame in read_frames(lines):
         if steps and frame.step <= steps[-1]:
             continue  # the last frame is written once more when a run is cut short
@@ -124,11 +130,16 @@ def _frames(lines: Iterable[str], bins: int) -> Mapping[str, Array]:
         fractions.append(solid_fraction(order))
         boundaries.append(interfaces(along_z.solid))
         profiles.append(along_z.order)
+        last = frame, order
+    lattices = np.full(len(LATTICES), np.nan)
+    if last is not None:
+        lattices = lattice_shares(last[0].lengths, last[0].positions, solid_atoms(last[1]))
     return {
         "step": np.array(steps, dtype=float),
         "solid": np.array(fractions, dtype=float),
         "interfaces": np.array(boundaries, dtype=float),
         "profile": np.array(profiles, dtype=float).reshape(-1, bins),
+        "lattices": lattices,
     }
 
 

@@ -16,6 +16,7 @@ from ase.units import GPa
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.stats import chi2 as chi2_distribution
+from scipy.stats import norm as normal
 
 Array = NDArray[np.float64]
 
@@ -128,7 +129,7 @@ class CurveFit:
 
     def slope_k_per_gpa(self, pressure_gpa: float) -> Quantity:
         """Return dT_m/dP in K/GPa."""
-        return self._propagated(lambda parameters: float(self.law.slope(np.array(pressure_gpa), *parameters)))
+        return self._propagated(self._slope_at(pressure_gpa))
 
     def maximum_gpa(self, up_to_gpa: float) -> float | None:
         """Return the pressure in GPa between 0 and a bound at which T_m is largest, None if it is at one of both."""
@@ -136,14 +137,27 @@ class CurveFit:
         place = int(np.argmax(self.law.function(pressures, *self.parameters)))
         return float(pressures[place]) if 0 < place < len(pressures) - 1 else None
 
-    def _propagated(self, function: Callable[[Array], float]) -> Quantity:
-        """Return a number that follows from the parameters, with the uncertainty that follows from theirs."""
+    def slope_covariance(self, pressures_gpa: Sequence[float]) -> Array:
+        """Return the covariance of dT_m/dP at n pressures, in (K/GPa)^2, shape (n, n)."""
+        gradients = np.array([self._gradient(self._slope_at(pressure)) for pressure in pressures_gpa])
+        return np.asarray(gradients @ self.covariance @ gradients.T)
+
+    def _slope_at(self, pressure_gpa: float) -> Callable[[Array], float]:
+        return lambda parameters: float(self.law.slope(np.array(pressure_gpa), *parameters))
+
+    def _gradient(self, function: Callable[[Array], float]) -> Array:
+        """Return the derivatives of a number that follows from the parameters."""
         gradient = np.zeros(len(self.parameters))
         for index, value in enumerate(self.parameters):
             step = _STEP * max(abs(value), 1e-3)
             change = np.zeros(len(self.parameters))
             change[index] = step
             gradient[index] = (function(self.parameters + change) - function(self.parameters - change)) / (2 * step)
+        return gradient
+
+    def _propagated(self, function: Callable[[Array], float]) -> Quantity:
+        """Return a number that follows from the parameters, with the uncertainty that follows from theirs."""
+        gradient = self._gradient(function)
         variance = float(gradient @ self.covariance @ gradient)
         return Quantity(function(self.parameters), max(variance, 0.0) ** 0.5)
 
@@ -232,3 +246,102 @@ def clapeyron_slope_k_per_gpa(temperature_k: Quantity, volume_angstrom3: Quantit
 def disagreement(first: Quantity, second: Quantity) -> float:
     """Return the difference of two numbers in units of its standard uncertainty."""
     return (first.value - second.value) / float(np.hypot(first.uncertainty, second.uncertainty))
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """How well the slopes of a fitted law and those of Clausius and Clapeyron agree.
+
+    :param differences_sigma: fitted less measured slope at each point, in units of its standard uncertainty.
+    :param chi2: of all of them together, with the covariance that they have through the law.
+    :param probability: of a larger chi2 if both are right.
+    :param sigma: the same probability as that of a normal deviate beyond plus and minus so many sigma.
+    """
+
+    differences_sigma: tuple[float, ...]
+    chi2: float
+    degrees_of_freedom: int
+    probability: float
+    sigma: float
+
+
+def consistency(fit: CurveFit, pressures_gpa: Sequence[float], slopes_k_per_gpa: Sequence[Quantity]) -> Consistency:
+    """Return how well the slopes of a law agree with slopes that were measured at its points.
+
+    :raises ValueError: without a slope.
+    """
+    if not slopes_k_per_gpa:
+        raise ValueError("no slope given")
+    fitted = [fit.slope_k_per_gpa(pressure) for pressure in pressures_gpa]
+    differences = np.array([one.value - other.value for one, other in zip(fitted, slopes_k_per_gpa, strict=True)])
+    covariance = fit.slope_covariance(pressures_gpa)
+    covariance = covariance + np.diag([slope.uncertainty**2 for slope in slopes_k_per_gpa])
+    chi2 = float(differences @ np.linalg.solve(covariance, differences))
+    probability = float(chi2_distribution.sf(chi2, len(differences)))
+    return Consistency(
+        differences_sigma=tuple(float(value) for value in differences / np.sqrt(np.diag(covariance))),
+        chi2=chi2,
+        degrees_of_freedom=len(differences),
+        probability=probability,
+        sigma=float(normal.isf(max(probability, 1e-300) / 2)),
+    )
+
+
+@dataclass(frozen=True)
+class Known:
+    """A point of a curve that is known: its pressure in GPa, T_m in K, and dT_m/dP in K/GPa if that is known."""
+
+    pressure_gpa: float
+    temperature_k: float
+    slope_k_per_gpa: float | None
+
+
+def guess_k(known: Sequence[Known], pressure_gpa: float) -> float:
+    """Return a guess of T_m in K from the point next to a pressure, by its slope and the change of that.
+
+    The slope is that of Clausius and Clapeyron. Without any, that between the two nearest points is taken; with one
+    point and no slope, its T_m.
+
+    :raises ValueError: if no point is known.
+    """
+    if not known:
+        raise ValueError("no point of the curve is known")
+    nearest = sorted(known, key=lambda point: abs(point.pressure_gpa - pressure_gpa))
+    sloped = [point for point in nearest if point.slope_k_per_gpa is not None]
+    if not sloped:
+        return _chord(nearest, pressure_gpa)
+    first = sloped[0]
+    assert first.slope_k_per_gpa is not None
+    bend = 0.0
+    if len(sloped) > 1:
+        second = sloped[1]
+        assert second.slope_k_per_gpa is not None
+        bend = (first.slope_k_per_gpa - second.slope_k_per_gpa) / (first.pressure_gpa - second.pressure_gpa)
+    away = pressure_gpa - first.pressure_gpa
+    return first.temperature_k + away * (first.slope_k_per_gpa + bend * away / 2)
+
+
+def _chord(nearest: Sequence[Known], pressure_gpa: float) -> float:
+    first = nearest[0]
+    if len(nearest) == 1:
+        return first.temperature_k
+    second = nearest[1]
+    slope = (second.temperature_k - first.temperature_k) / (second.pressure_gpa - first.pressure_gpa)
+    return first.temperature_k + slope * (pressure_gpa - first.pressure_gpa)
+
+
+def ready_pressures(pending_gpa: Sequence[float], known_gpa: Sequence[float], reach_gpa: float) -> list[float]:
+    """Return the pressures that can be computed now, each from a guess that does not wait for another one.
+
+    A pressure is ready if a known point is within reach, or if no other one that is pending lies between it and the
+    known point next to it. Without a known point, the first one is ready.
+    """
+    if not known_gpa:
+        return list(pending_gpa[:1])
+
+    def is_ready(pressure: float) -> bool:
+        nearest = min(known_gpa, key=lambda value: abs(value - pressure))
+        low, high = sorted((nearest, pressure))
+        return high - low <= reach_gpa * (1 + _SAME) or not any(low < other < high for other in pending_gpa)
+
+    return [pressure for pressure in pending_gpa if is_ready(pressure)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from aiida_dnpmelt.physics.lattices import LATTICES
 
 Array = NDArray[np.float64]
 
@@ -41,6 +43,8 @@ class CoexistenceRun:
     :param preparation_time_ps: times of the samples of all earlier stages, shape (m,), ps.
     :param preparation_temperature_k: kinetic temperature there, shape (m,), K.
     :param preparation_pressure_gpa: diagonal of the pressure tensor there, shape (m, 3), GPa.
+    :param found_lattices: shares of the solid atoms of the last frame in each of
+        `aiida_dnpmelt.physics.lattices.LATTICES`, shape (4,); NaN without a solid atom, or where nobody looked.
     """
 
     seed: int
@@ -67,6 +71,7 @@ class CoexistenceRun:
     preparation_time_ps: Array
     preparation_temperature_k: Array
     preparation_pressure_gpa: Array
+    found_lattices: Array = field(default_factory=lambda: np.full(len(LATTICES), np.nan))
 
     @property
     def length_ps(self) -> float:
@@ -76,6 +81,8 @@ class CoexistenceRun:
 
 SCALARS = tuple(f.name for f in fields(CoexistenceRun) if f.type != "Array")
 ARRAYS = tuple(f.name for f in fields(CoexistenceRun) if f.type == "Array")
+OPTIONAL = tuple(f.name for f in fields(CoexistenceRun) if f.default_factory is not MISSING)
+"""What runs of earlier versions do not have."""
 
 _CLOCKS = {
     "time_ps": ("temperature_k", "pressure_gpa", "enthalpy_ev", "conserved_ev", "box_angstrom"),
@@ -108,6 +115,7 @@ def join(pieces: Sequence[CoexistenceRun]) -> CoexistenceRun:
             whole,
             **changes,  # type: ignore[arg-type]
             timestep_fs=piece.timestep_fs,
+            found_lattices=piece.found_lattices if np.isfinite(piece.found_lattices).all() else whole.found_lattices,
             halted=piece.halted,
             bulk_melted=whole.bulk_melted or piece.bulk_melted,
         )

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from aiida import orm
+from aiida.common.exceptions import NotExistent
 from aiida.common.links import LinkType
 
 from aiida_dnpmelt.calculations.melting_curve import curve_points, melting_curve
@@ -17,6 +18,7 @@ from aiida_dnpmelt.data.potential import PotentialData
 PROCESS_TYPE = "aiida.workflows:dnpmelt.tpc"
 MELTING_TYPE = "aiida.workflows:dnpmelt.melting"
 SIZE_TYPE = "aiida.workflows:dnpmelt.finite_size"
+SWEEP_TYPE = "aiida.workflows:dnpmelt.pressure_sweep"
 OUTPUT = "melting_point"
 _RANKS = {"invalid": 0, "unfinished": 1, "valid": 2}
 
@@ -122,6 +124,49 @@ def size_study(pk: int) -> tuple[int, dict[str, Any]]:
     found = _result(pk, SIZE_TYPE, "finite_size")
     if found is None:
         raise ValueError(f"no finite-size study with the pk {pk}: launch one by `aiida-dnpmelt launch size`")
+    return found
+
+
+def sweep_result(pk: int) -> tuple[int, dict[str, Any]]:
+    """Return a pressure sweep with the PK of its work chain.
+
+    :param pk: of the work chain, or of its output ``sweep``.
+    :raises ValueError: if there is none.
+    """
+    found = _result(pk, SWEEP_TYPE, "sweep")
+    if found is None:
+        raise ValueError(f"no pressure sweep with the pk {pk}: launch one by `aiida-dnpmelt launch sweep`")
+    return found
+
+
+def curve_of_sweep(pk: int) -> dict[str, Any] | None:
+    """Return the melting curve of a sweep, None if it has too few points for one.
+
+    :param pk: of the work chain.
+    """
+    found = _result(pk, SWEEP_TYPE, "curve")
+    return None if found is None else found[1]
+
+
+def known_nodes(pk: int) -> list[orm.Dict]:
+    """Return the melting points and melting properties that a node holds, for a sweep to take over.
+
+    :param pk: of a sweep or another work chain with a melting point, or of a melting point or properties themselves.
+    :raises ValueError: if there are none.
+    """
+    try:
+        node = orm.load_node(pk)
+    except NotExistent as exception:
+        raise ValueError(f"there is no node {pk}") from exception
+    if isinstance(node, orm.Dict):
+        return [node]
+    outputs = node.base.links.get_outgoing(orm.Dict, link_type=LinkType.RETURN).all() if node.is_sealed else []
+    wanted = ("melting_point", "properties")
+    found = [
+        link.node for link in sorted(outputs, key=lambda link: link.link_label) if link.link_label.startswith(wanted)
+    ]
+    if not found:
+        raise ValueError(f"node {pk} has no melting point that a sweep could take over")
     return found
 
 

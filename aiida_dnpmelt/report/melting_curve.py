@@ -12,6 +12,7 @@ from aiida_dnpmelt.calculations.melting_curve import stored_fit
 from aiida_dnpmelt.report.figures import COLOURS, new_figure, page_style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _DPI = 200
@@ -29,7 +30,12 @@ def write_curve(curve: Mapping[str, Any], path: Path) -> None:
 def curve_figure(curve: Mapping[str, Any]) -> Figure:
     """Return points with their 95 % intervals, and the best law with its 95 % band."""
     figure = new_figure(5.6, 4.0)
-    axes = figure.subplots()
+    draw_curve(figure.subplots(), curve)
+    return figure
+
+
+def draw_curve(axes: Axes, curve: Mapping[str, Any]) -> None:
+    """Draw points with their 95 % intervals, and the best law with its 95 % band."""
     pressures = np.array(curve["pressures_gpa"])
     line = np.linspace(pressures.min(), pressures.max(), 200)
     fit = stored_fit(curve)
@@ -55,4 +61,3 @@ def curve_figure(curve: Mapping[str, Any]) -> Figure:
             )
     axes.set(xlabel="pressure in GPa", ylabel="T_m in K", title=f"{curve['element']}, {curve['potential_label']}")
     axes.legend(fontsize="small")
-    return figure

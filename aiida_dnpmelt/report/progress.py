@@ -46,6 +46,7 @@ REPORTING = (
     "aiida.workflows:dnpmelt.melting",
     "aiida.workflows:dnpmelt.adaptive_learning",
     "aiida.workflows:dnpmelt.finite_size",
+    "aiida.workflows:dnpmelt.pressure_sweep",
 )
 """Types of the work chains whose progress is what they report."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ProcessBuilder
 
+from aiida_dnpmelt.calculations.bulk_phases import BulkSettings, bulk_repetitions
 from aiida_dnpmelt.calculations.exploration_settings import ExplorationSettings
 from aiida_dnpmelt.calculations.finite_size import cells_of
 from aiida_dnpmelt.calculations.learning_plan import LearningPlan, Stage, checked_phases
@@ -90,6 +91,18 @@ def forecast_sizes(builder: ProcessBuilder) -> list[tuple[str, LaunchForecast]]:
         tpc.repetitions = orm.List(list(counts))
         found.append(("x".join(map(str, counts)), forecast_of(tpc)))
     return found
+
+
+def forecast_sweep(builder: ProcessBuilder) -> tuple[LaunchForecast, float]:
+    """Return what the coexistence at each pressure would run, if all are alike, and the atom-steps of its slope.
+
+    :param builder: of `PressureSweepWorkChain`.
+    """
+    bulk = BulkSettings(**builder.bulk.get_dict())
+    cell = orthogonal_cell(builder.structure.get_ase())
+    atoms = len(cell) * math.prod(bulk_repetitions(cell, bulk.minimum_atoms, builder.potential.cutoff))
+    time = 2 * (bulk.time_ps + bulk.equilibrate_ps) + bulk.melt_ps
+    return _tpc(builder, "tpc"), atoms * time * 1000 / builder.tpc["parameters"]["timestep_fs"]
 
 
 def _tpc(builder: ProcessBuilder, namespace: str) -> LaunchForecast:

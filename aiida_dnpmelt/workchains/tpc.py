@@ -12,7 +12,7 @@ from aiida.common.links import LinkType
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, append_, while_
 
 from aiida_dnpmelt.calculations.coexistence_script import preparation_time_ps
-from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.calculations.coexistence_settings import ONE_PHASE, CoexistenceSettings
 from aiida_dnpmelt.calculations.lammps_coexistence import validate_cell
 from aiida_dnpmelt.calculations.melting_point import (
     Size,
@@ -160,6 +160,9 @@ class TPCWorkChain(WorkChain):
     @classmethod
     def validate_inputs(cls, inputs: Mapping[str, Any], _: Any) -> str | None:
         """Check what depends on more than one input."""
+        method = inputs["parameters"].get_dict().get("method") if "parameters" in inputs else None
+        if method in ONE_PHASE:
+            return f"parameters.method: {method!r} runs one phase alone, choose one with two"
         if any(name not in inputs for name in ("structure", "potential", "size")):
             return None
         atoms = inputs["structure"].get_ase()

@@ -22,7 +22,7 @@ from aiida_dnpmelt.calculations.coexistence_script import (
     restart_file,
     stages_of,
 )
-from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.calculations.coexistence_settings import ONE_PHASE, CoexistenceSettings
 from aiida_dnpmelt.physics.lammps_log import Log, read_log
 from aiida_dnpmelt.workchains.protocols import load_protocol
 
@@ -46,6 +46,9 @@ CASES = {
     "bulk_resume_melt": ("balanced", Resume("melt", 700, "melt.700.restart")),
     "bulk_resume_quench": ("balanced", Resume("quench", 0, "melt.end.restart")),
     "bulk_resume_production": ("balanced", Resume("production", 5000, "production.end.restart")),
+    "crystal": ("balanced", None),
+    "melt": ("balanced", None),
+    "melt_resume_production": ("balanced", Resume("production", 5000, "production.5000.restart")),
     "paper_text": ("paper", None),
     "paper_text_resume_melt": ("paper", Resume("melt", 4000, "melt.4000.restart")),
     "paper_script": ("paper-script", None),
@@ -62,7 +65,9 @@ def script_of(name: str) -> str:
     spec = replace(SPEC, wall_seconds=3725) if name.endswith("wall_time") else SPEC
     if protocol.startswith("paper"):
         spec = replace(spec, pressure_bar=1.0312, production_ps=120.0, seed=11111111)
-    return build_script(settings_of(protocol), spec, resume)
+    own = name.split("_", maxsplit=1)[0]
+    changes = {"method": own} if own in ONE_PHASE else {}
+    return build_script(settings_of(protocol, **changes), spec, resume)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from lammps_runs import run_lammps
+from physics.bulk_frames import CRYSTALS, Crystal, frames_of, head
 from physics.synthetic_runs import synthetic_run
 
-from aiida_dnpmelt.physics.lammps_dump import Frame, read_frames
+from aiida_dnpmelt.physics.lammps_dump import Frame
 from aiida_dnpmelt.physics.order import (
     SOLID_THRESHOLD,
     averaged_q6,
@@ -23,7 +23,6 @@ from aiida_dnpmelt.physics.order import (
 )
 from aiida_dnpmelt.physics.verdict import Criteria, judge
 
-Size = tuple[int, int, int]
 LOST = {"solid": "froze", "liquid": "melted"}
 
 
@@ -35,59 +34,6 @@ def state_of(fractions: list[float], counts: list[int]) -> str:
         interfaces=np.array(counts, dtype=float),
     )
     return judge(run, Criteria()).state
-
-
-@dataclass(frozen=True)
-class Crystal:
-    """A potential of the LAMMPS distribution and its melting temperature in the literature."""
-
-    lattice: str  # and its length at the melting temperature
-    mass: float
-    pair_style: str
-    potential: str
-    element: str
-    melting_k: float
-    timestep_ps: float
-    bulk: Size
-    slab: Size
-
-
-CRYSTALS = {
-    "fcc": Crystal("fcc 3.69", 63.5, "eam/alloy/opt", "Cu_mishin1.eam.alloy", "Cu", 1327, 0.003, (6, 6, 7), (5, 5, 13)),
-    "bcc": Crystal("bcc 2.94", 55.8, "eam/fs/opt", "Fe_mm.eam.fs", "Fe", 1772, 0.003, (8, 8, 8), (6, 6, 17)),
-    "hcp": Crystal("hcp 3.25", 24.3, "eam/fs/opt", "Mg_mm.eam.fs", "Mg", 914, 0.003, (8, 5, 6), (6, 4, 10)),
-    "diamond": Crystal("diamond 5.46", 28.1, "sw", "Si.sw", "Si", 1691, 0.002, (5, 5, 5), (4, 4, 9)),
-}
-
-
-def head(crystal: Crystal, size: Size, potentials: Path) -> str:
-    nx, ny, nz = size
-    return f"""
-units metal
-lattice {crystal.lattice}
-region box block 0 {nx} 0 {ny} 0 {nz}
-create_box 1 box
-create_atoms 1 box
-mass 1 {crystal.mass}
-pair_style {crystal.pair_style}
-pair_coeff * * {potentials / crystal.potential} {crystal.element}
-timestep {crystal.timestep_ps}
-neighbor 1.0 bin
-velocity all create {2 * crystal.melting_k} 11 mom yes dist gaussian
-"""
-
-
-def bulk_script(crystal: Crystal, potentials: Path) -> str:
-    def npt(factor: float, steps: int) -> str:
-        t = factor * crystal.melting_k
-        return f"fix move all npt temp {t} {t} 0.1 iso 1 1 0.5\nrun {steps}\n"
-
-    def frames(name: str) -> str:
-        return f"dump frames all custom 100 {name}.dump id x y z\nrun 100\nundump frames\n"
-
-    return head(crystal, crystal.bulk, potentials) + "".join(
-        [npt(1, 400), frames("solid"), npt(3, 500), npt(1, 600), frames("liquid")]
-    )
 
 
 def slab_script(crystal: Crystal, potentials: Path, molten: float, bath: float, steps: int) -> str:
@@ -113,11 +59,6 @@ run {steps}
 """
 
 
-def frames_of(path: Path) -> list[Frame]:
-    with path.open() as handle:
-        return list(read_frames(handle))
-
-
 def analyse(frames: list[Frame]) -> tuple[list[float], list[int]]:
     """Return solid fractions and numbers of interfaces, one a frame."""
     bins = profile_bins(frames[0].lengths[2])
@@ -126,18 +67,6 @@ def analyse(frames: list[Frame]) -> tuple[list[float], list[int]]:
         profile(frame.lengths, frame.positions, order, bins) for frame, order in zip(frames, orders, strict=True)
     ]
     return [solid_fraction(order) for order in orders], [interfaces(each.solid) for each in profiles]
-
-
-@pytest.fixture(scope="module", params=CRYSTALS)
-def crystal(request: pytest.FixtureRequest) -> Crystal:
-    return CRYSTALS[request.param]
-
-
-@pytest.fixture(scope="module")
-def bulk(crystal: Crystal, potentials_folder: Path, tmp_path_factory) -> dict[str, list[Frame]]:
-    folder = tmp_path_factory.mktemp("bulk")
-    run_lammps(bulk_script(crystal, potentials_folder), folder)
-    return {phase: frames_of(folder / f"{phase}.dump") for phase in ("solid", "liquid")}
 
 
 @pytest.fixture

@@ -1,0 +1,157 @@
+"""Calculation functions of pressure sweeps: what to compute next and from which guess, and the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiida import orm
+from aiida.engine import calcfunction
+from pydantic import BaseModel, ConfigDict, Field
+
+from aiida_dnpmelt import __version__
+from aiida_dnpmelt.calculations.bulk_phases import quantity_of
+from aiida_dnpmelt.calculations.melting_curve import stored_fit
+from aiida_dnpmelt.physics.melting_curve import Known, consistency, guess_k, ready_pressures
+
+SCHEMA = "dnpmelt.pressure_sweep"
+SCHEMA_VERSION = 1
+POINT, PROPERTIES, GUESS = "point_", "properties_", "guess_"
+_POINT_KEYS = {
+    "melting_temperatures_k": "melting_temperature_k",
+    "standard_uncertainties_k": "standard_uncertainty_k",
+    "verdicts": "verdict",
+    "lattices": "lattice",
+    "found_lattices": "found_lattice",
+    "found_lattice_shares": "found_lattice_share",
+}
+_PROPERTY_KEYS = {
+    "slopes_k_per_gpa": "slope_k_per_gpa",
+    "slope_uncertainties_k_per_gpa": "slope_uncertainty_k_per_gpa",
+    "volumes_of_melting_angstrom3": "volume_of_melting_angstrom3",
+    "volume_of_melting_uncertainties_angstrom3": "volume_of_melting_uncertainty_angstrom3",
+    "enthalpies_of_melting_ev": "enthalpy_of_melting_ev",
+    "enthalpy_of_melting_uncertainties_ev": "enthalpy_of_melting_uncertainty_ev",
+    "entropies_of_melting_kb": "entropy_of_melting_kb",
+    "entropy_of_melting_uncertainties_kb": "entropy_of_melting_uncertainty_kb",
+}
+_SHARED = ("element", "potential_label", "potential_uuid", "potential_sha256", "protocol")
+_COSTS = ("atom_steps", "core_hours")
+
+
+class SweepSettings(BaseModel):
+    """How a sweep goes from pressure to pressure."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reach_gpa: float = Field(
+        5.0,
+        gt=0,
+        le=1000,
+        description="A known point gives guesses for all pressures within so many GPa, which then run side by side; "
+        "beyond, for the next one only.",
+    )
+
+
+def index_of(name: str) -> int:
+    """Return the place in the list of pressures that a name such as ``point_003`` stands for."""
+    return int(name.rsplit("_", 1)[-1])
+
+
+def name_of(kind: str, index: int) -> str:
+    """Return the name of a point, its properties or its guess, by the place of its pressure in the list."""
+    return f"{kind}{index:03d}"
+
+
+@calcfunction
+def sweep_guesses(
+    pressures: orm.List, sweep: orm.Dict, temperature: orm.Float, ended: orm.List, **nodes: orm.Dict
+) -> dict[str, orm.Float]:
+    """Return guesses of T_m in K for the pressures that can be computed now, as ``guess_000``, ...
+
+    :param pressures: in GPa; names count them from 0.
+    :param sweep: see `SweepSettings`.
+    :param temperature: guess in K for the first one, and until a point is known.
+    :param ended: places of the pressures that came to an end, with a T_m or without.
+    :param nodes: ``point_000``, ... and ``properties_000``, ...: melting points and properties that are known.
+    """
+    values = [float(value) for value in pressures.get_list()]
+    known = known_points({name: node.get_dict() for name, node in nodes.items()})
+    pending = [value for index, value in enumerate(values) if index not in ended.get_list()]
+    reach = SweepSettings(**sweep.get_dict()).reach_gpa
+    ready = ready_pressures(pending, [point.pressure_gpa for point in known], reach)
+    guesses = {value: guess_k(known, value) if known else temperature.value for value in ready}
+    return {name_of(GUESS, values.index(value)): orm.Float(guess) for value, guess in guesses.items()}
+
+
+def known_points(nodes: Mapping[str, Mapping[str, Any]]) -> list[Known]:
+    """Return the points of a curve from dictionaries of melting points and properties by name."""
+    found = []
+    for name, point in sorted(nodes.items()):
+        if not name.startswith(POINT):
+            continue
+        properties = nodes.get(name_of(PROPERTIES, index_of(name)))
+        slope = None if properties is None else quantity_of(properties, "slope")
+        value = None if slope is None else slope.value
+        found.append(Known(point["pressure_gpa"], point["melting_temperature_k"], value))
+    return found
+
+
+@calcfunction
+def pressure_sweep(pressures: orm.List, gaps: orm.Dict, curve: orm.Dict | None = None, **nodes: orm.Dict) -> orm.Dict:
+    """Return the result of a sweep, see its reference.
+
+    :param pressures: in GPa; names count them from 0.
+    :param gaps: why there is no T_m (``point_003``) or no slope (``properties_003``).
+    :param curve: melting curve through the points, if there are enough.
+    :param nodes: ``point_000``, ... and ``properties_000``, ...: melting points and properties.
+    """
+    values = [float(value) for value in pressures.get_list()]
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    points = [nodes.get(name_of(POINT, index)) for index in order]
+    properties = [nodes.get(name_of(PROPERTIES, index)) for index in order]
+    first = next(point for point in points if point is not None)
+    names = {name_of(POINT, index): "T_m" for index in order} | {name_of(PROPERTIES, index): "slope" for index in order}
+    return orm.Dict(
+        {
+            "schema": SCHEMA,
+            "schema_version": SCHEMA_VERSION,
+            **{key: first[key] for key in _SHARED},
+            "pressures_gpa": [values[index] for index in order],
+            **{key: [_value(node, name) for node in points] for key, name in _POINT_KEYS.items()},
+            **{key: [_value(node, name) for node in properties] for key, name in _PROPERTY_KEYS.items()},
+            "gaps": [
+                f"no {names[name]} at {values[index_of(name)]:g} GPa: {reason}"
+                for name, reason in sorted(gaps.get_dict().items())
+            ],
+            **_agreement(curve, properties),
+            **{key: sum(node[key] for node in (*points, *properties) if node is not None) for key in _COSTS},
+            "dnpmelt_version": __version__,
+        }
+    )
+
+
+def _value(node: orm.Dict | None, name: str) -> Any:
+    return None if node is None else node.get_dict().get(name)
+
+
+def _agreement(curve: orm.Dict | None, properties: Sequence[orm.Dict | None]) -> dict[str, Any]:
+    """Return the law, and how well its slopes agree with those of Clausius and Clapeyron."""
+    keys = ("consistency_sigma", "consistency_chi2", "consistency_degrees_of_freedom", "consistency_probability")
+    slopes = [None if node is None else quantity_of(node.get_dict(), "slope") for node in properties]
+    known = {
+        node["pressure_gpa"]: slope
+        for node, slope in zip(properties, slopes, strict=True)
+        if node is not None and slope is not None
+    }
+    nothing = {"law": curve["law"] if curve else None, **dict.fromkeys(keys)}
+    if curve is None or not known:
+        return {**nothing, "slope_differences_sigma": [None] * len(slopes)}
+    found = consistency(stored_fit(curve.get_dict()), list(known), list(known.values()))
+    numbers = (found.sigma, found.chi2, found.degrees_of_freedom, found.probability)
+    differences = iter(found.differences_sigma)
+    return {
+        **nothing,
+        **dict(zip(keys, numbers, strict=True)),
+        "slope_differences_sigma": [None if slope is None else next(differences) for slope in slopes],
+    }

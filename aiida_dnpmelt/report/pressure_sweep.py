@@ -1,0 +1,131 @@
+"""A pressure sweep as rows, as text, and as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aiida_dnpmelt.calculations.melting_curve import stored_fit
+from aiida_dnpmelt.provenance.query import notation
+from aiida_dnpmelt.report.figures import COLOURS, new_figure, page_style
+from aiida_dnpmelt.report.melting_curve import draw_curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_DPI = 200
+_LARGE_SIGMA = 2.0
+_MEV = 1000.0
+
+
+def sweep_rows(sweep: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return a row for each pressure: P, T_m, verdict, solid, volume and enthalpy of melting, slope, its difference."""
+    rows: list[tuple[str, ...]] = []
+    for index, pressure in enumerate(sweep["pressures_gpa"]):
+        value = {key: values[index] for key, values in sweep.items() if isinstance(values, list) and key != "gaps"}
+        share, off = value["found_lattice_shares"], value["slope_differences_sigma"]
+        rows.append(
+            (
+                f"{pressure:g}",
+                notation(value["melting_temperatures_k"], value["standard_uncertainties_k"]),
+                value["verdicts"] or "none",
+                "-" if share is None else f"{value['found_lattices']} {share:.0%}",
+                notation(value["volumes_of_melting_angstrom3"], value["volume_of_melting_uncertainties_angstrom3"]),
+                notation(
+                    _scaled(value["enthalpies_of_melting_ev"]), _scaled(value["enthalpy_of_melting_uncertainties_ev"])
+                ),
+                notation(value["slopes_k_per_gpa"], value["slope_uncertainties_k_per_gpa"]),
+                "-" if off is None else f"{off:+.1f}",
+            )
+        )
+    return rows
+
+
+def _scaled(value: float | None) -> float | None:
+    return None if value is None else _MEV * value
+
+
+def sweep_text(sweep: Mapping[str, Any], curve: Mapping[str, Any] | None) -> str:
+    """Return what the rows do not say: the laws, whether the slopes agree, and the gaps."""
+    lines = [] if curve is None else _laws(curve)
+    sigma = sweep["consistency_sigma"]
+    if sigma is not None:
+        word = "agree" if sigma <= _LARGE_SIGMA else "DISAGREE"
+        lines.append(
+            f"fitted slopes and those of Clausius-Clapeyron {word}: {sigma:.1f} sigma "
+            f"(chi2 = {sweep['consistency_chi2']:.1f} for {sweep['consistency_degrees_of_freedom']} slopes)"
+        )
+    return "\n".join([*lines, *sweep["gaps"]])
+
+
+def _laws(curve: Mapping[str, Any]) -> list[str]:
+    """Return a line for each law, and one for a maximum."""
+    lines = []
+    for fit in curve["fits"]:
+        known = stored_fit(curve, fit["law"])
+        numbers = ", ".join(
+            f"{name} = {notation(value, u) if (u := fit['uncertainties'][name]) < abs(value) else 'not determined'}"
+            for name, value in zip(known.law.names, known.parameters, strict=True)
+        )
+        taken = " (taken)" if fit["law"] == curve["law"] else ""
+        aicc = "-" if fit["aicc"] is None else f"{fit['aicc']:.1f}"
+        lines.append(
+            f"{fit['law']}{taken}: {numbers}; chi2 = {fit['chi2']:.1f} with {fit['degrees_of_freedom']} degrees of "
+            f"freedom, AICc = {aicc}"
+        )
+        if taken and fit["maximum_gpa"] is not None:
+            lines.append(f"T_m passes through a maximum at {fit['maximum_gpa']:.1f} GPa")
+    return lines
+
+
+def write_sweep(result: tuple[Mapping[str, Any], Mapping[str, Any] | None], path: Path) -> None:
+    """Write the figure of a sweep, by the suffix of the path: T_m, and its slope in two ways.
+
+    :param result: the sweep, and its melting curve if it has one.
+    :raises ImportError: without the extra ``[report]``.
+    """
+    sweep, curve = result
+    with page_style():
+        figure = new_figure(5.6, 5.6)
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+        if curve is None:
+            _draw_points(upper, sweep)
+        else:
+            draw_curve(upper, curve)
+            upper.set(xlabel="")
+        _draw_slopes(lower, sweep, curve)
+        figure.savefig(path, dpi=_DPI)
+
+
+def _draw_points(axes: Axes, sweep: Mapping[str, Any]) -> None:
+    found = [index for index, value in enumerate(sweep["melting_temperatures_k"]) if value is not None]
+    pressures, temperatures, bars = (
+        [sweep[key][index] for index in found]
+        for key in ("pressures_gpa", "melting_temperatures_k", "standard_uncertainties_k")
+    )
+    axes.errorbar(pressures, temperatures, 1.96 * np.array(bars), fmt="o", color="black", capsize=2)
+    axes.set(ylabel="T_m in K", title=f"{sweep['element']}, {sweep['potential_label']}")
+
+
+def _draw_slopes(axes: Axes, sweep: Mapping[str, Any], curve: Mapping[str, Any] | None) -> None:
+    if curve is not None:
+        fit = stored_fit(curve)
+        line = np.linspace(min(curve["pressures_gpa"]), max(curve["pressures_gpa"]), 200)
+        values = [fit.slope_k_per_gpa(pressure) for pressure in line]
+        middle = np.array([each.value for each in values])
+        width = 1.96 * np.array([each.uncertainty for each in values])
+        axes.fill_between(line, middle - width, middle + width, color=COLOURS[0], alpha=0.2)
+        axes.plot(line, middle, color=COLOURS[0], label=f"{curve['law'].replace('_', '-')}, 95 % band")
+    found = [index for index, value in enumerate(sweep["slopes_k_per_gpa"]) if value is not None]
+    if found:
+        pressures, slopes, bars = (
+            [sweep[key][index] for index in found]
+            for key in ("pressures_gpa", "slopes_k_per_gpa", "slope_uncertainties_k_per_gpa")
+        )
+        axes.errorbar(pressures, slopes, 1.96 * np.array(bars), fmt="D", color=COLOURS[1], capsize=2, label="T_m dV/dH")
+    axes.set(xlabel="pressure in GPa", ylabel="dT_m/dP in K/GPa")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize="small")
