@@ -103,6 +103,7 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
         others[name_of(POINT, pressures.index(pressure))] = load_structure(None, None, file)
     if others:
         builder.structures = others
+    builder.metadata.label = f"{builder.structure.get_formula(mode='hill_compact')}_sweep".lower()
     known = {f"node_{node.pk}": node for pk in values["known"] for node in known_nodes(pk)}
     if known:
         builder.known = known

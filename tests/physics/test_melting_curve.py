@@ -5,11 +5,15 @@ import pytest
 
 from aiida_dnpmelt.physics.melting_curve import (
     LAWS,
+    Known,
     Quantity,
     clapeyron_slope_k_per_gpa,
+    consistency,
     disagreement,
     fit_curves,
+    guess_k,
     kechin,
+    ready_pressures,
     simon_glatzel,
 )
 
@@ -104,3 +108,68 @@ def test_slopes_are_derivatives(law, parameters):
 
 def test_disagreement_is_in_units_of_the_joint_uncertainty():
     assert disagreement(Quantity(60.0, 3.0), Quantity(50.0, 4.0)) == pytest.approx(2.0)
+
+
+def test_slopes_that_are_right_are_consistent_as_often_as_they_claim():
+    """Slopes and points with the scatter that they claim: the joint number is below 2 sigma in 95 % of cases."""
+    law, trials, agree, each = LAWS[0], 200, 0, 0
+    truth = law.slope(PRESSURES, *NICKEL)
+    for seed in range(trials):
+        (fit,) = fit_curves(PRESSURES, noisy(law.function, NICKEL, 5.0, seed), np.full(7, 5.0), [law])
+        scatter = 0.5 * np.random.default_rng(1000 + seed).normal(size=7)
+        found = consistency(fit, PRESSURES, [Quantity(value, 0.5) for value in truth + scatter])
+        agree += found.sigma < 1.96
+        each += sum(abs(value) < 1.96 for value in found.differences_sigma)
+        assert found.degrees_of_freedom == 7
+    assert 0.90 < agree / trials < 0.985
+    assert 0.92 < each / (7 * trials) < 0.98
+
+
+def test_slopes_that_are_wrong_are_told():
+    (fit,) = fit_curves(PRESSURES, noisy(simon_glatzel, NICKEL, 5.0), np.full(7, 5.0), LAWS[:1])
+    wrong = [Quantity(1.1 * value, 0.5) for value in LAWS[0].slope(PRESSURES, *NICKEL)]
+    found = consistency(fit, PRESSURES, wrong)
+    assert found.sigma > 3
+    assert found.probability < 0.003
+    with pytest.raises(ValueError, match="no slope given"):
+        consistency(fit, [], [])
+
+
+def test_guess_follows_the_slope_and_its_change():
+    """By facts of copper: 1283 K and 40.5 K/GPa at 0, 1461 K at 5, 1610 K at 10 GPa."""
+    first = Known(0.0, 1283.0, 40.5)
+    assert guess_k([first], 5.0) == pytest.approx(1485.5)
+    assert guess_k([first, Known(5.0, 1461.0, 35.5)], 10.0) == pytest.approx(1461 + 5 * (35.5 - 2.5))
+    assert guess_k([first, Known(5.0, 1461.0, 35.5)], 10.0) == pytest.approx(1610, rel=0.02)
+    assert guess_k([Known(5.0, 1461.0, 35.5), first], -2.0) == pytest.approx(1283 - 2 * (40.5 + 1.0))
+
+
+def test_guess_without_slopes():
+    assert guess_k([Known(0.0, 1283.0, None)], 5.0) == 1283.0
+    assert guess_k([Known(0.0, 1283.0, None), Known(5.0, 1461.0, None)], 10.0) == pytest.approx(1639.0)
+    assert guess_k([Known(0.0, 1283.0, 40.5), Known(5.0, 1461.0, None)], 10.0) == pytest.approx(1688.0)
+    with pytest.raises(ValueError, match="no point of the curve is known"):
+        guess_k([], 5.0)
+
+
+@pytest.mark.parametrize(
+    ("pending", "known", "ready"),
+    [
+        ([0.0, 5.0, 10.0], [], [0.0]),
+        ([5.0, 10.0, 15.0], [0.0], [5.0]),
+        ([2.0, 5.0, 10.0], [0.0], [2.0, 5.0]),
+        ([0.0, 5.0, 15.0, 20.0], [10.0], [5.0, 15.0]),
+        ([15.0, 20.0], [0.0], [15.0]),
+        ([10.0, 30.0], [0.0, 20.0], [10.0, 30.0]),
+    ],
+    ids=[
+        "first one",
+        "one after the other",
+        "within reach",
+        "both ways",
+        "over a gap",
+        "beyond reach, nothing between",
+    ],
+)
+def test_pressures_start_when_their_guess_waits_for_none(pending, known, ready):
+    assert ready_pressures(pending, known, 5.0) == ready
