@@ -138,6 +138,8 @@ def size(pk: int, atoms: tuple[int, ...], plot: Path | None, force: bool, output
     else:
         _print_study(chain, study, added)
     if plot is not None:
+        if not study["atoms"]:
+            raise click.ClickException("--plot: no size of the study has a T_m, there is nothing to draw")
         draw(write_study, study, plot)
         if output_format == "table":
             click.echo(f"{plot} written")

@@ -37,7 +37,7 @@ class FiniteSizeTools(WorkflowTools):
     def plot(self) -> Figure:
         """Return a figure of the error over 1/sqrt(N) and of T_m over 1/N; save it by ``savefig``.
 
-        :raises ValueError: if the work chain has no result (yet).
+        :raises ValueError: if the work chain has no result (yet), or no size has a T_m.
         :raises ImportError: without the extra ``[report]``.
         """
         with page_style():
@@ -94,14 +94,15 @@ def _law(study: Mapping[str, Any], name: str, what: str) -> str:
     law = study[name]
     if law is None:
         return f"{what}: too few sizes for a law"
-    agrees = "holds" if law["agrees_with_paper"] else "leaves out"
+    within = "is within" if law["agrees_with_paper"] else "is not within"
     exponent, low, high = (words.decimals(law[key], 2) for key in ("exponent", "exponent_low", "exponent_high"))
-    return f"{what} falls as N^{exponent} (95 % {low} to {high}, which {agrees} {words.minus('-0.5')} of the paper)"
+    return f"{what} falls as N^{exponent} (95 % {low} to {high}: the paper's {words.minus('-0.5')} {within})"
 
 
 def write_study(study: Mapping[str, Any], path: Path) -> None:
     """Write the figure of a finite-size study, by the suffix of the path.
 
+    :raises ValueError: if no size has a T_m.
     :raises ImportError: without the extra ``[report]``.
     """
     with page_style():
@@ -109,7 +110,12 @@ def write_study(study: Mapping[str, Any], path: Path) -> None:
 
 
 def study_figure(study: Mapping[str, Any]) -> Figure:
-    """Return the error over 1/sqrt(N) beside T_m over 1/N."""
+    """Return the error over 1/sqrt(N) beside T_m over 1/N.
+
+    :raises ValueError: if no size has a T_m.
+    """
+    if not study["atoms"]:
+        raise ValueError("no size of the study has a T_m: there is nothing to draw")
     figure = new_figure(9.4, 3.9)
     error, temperature = figure.subplots(1, 2)
     _draw_errors(error, study)
