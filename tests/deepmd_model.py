@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
+import shutil
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -18,26 +22,34 @@ TYPE_MAP = ["Cu", "Ni"]
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_model(request: pytest.FixtureRequest) -> Path:
     """Give a frozen model of TYPE_MAP with CUTOFF (Angstrom), made by `dp train` and `dp freeze`."""
-    folder = tmp_path_factory.mktemp("tiny_model")
-    _write_system(folder / "data")
-    (folder / "input.json").write_text(json.dumps(_training_input("data")))
-    _dp(folder, "train", "input.json", "--skip-neighbor-stat")
-    _dp(folder, "freeze", "-o", "tiny.pb")
-    return folder / "tiny.pb"
+    return _model(request.config, "tiny.pb", seed=1)
 
 
 @pytest.fixture(scope="session")
-def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def other_model(request: pytest.FixtureRequest) -> Path:
     """Give a second model, from other random numbers: with the first one it is a committee."""
-    folder = tmp_path_factory.mktemp("other_model")
-    _write_system(folder / "data")
-    text = json.dumps(_training_input("data")).replace('"seed": 1', '"seed": 2')
-    (folder / "input.json").write_text(text)
-    _dp(folder, "train", "input.json", "--skip-neighbor-stat")
-    _dp(folder, "freeze", "-o", "other.pb")
-    return folder / "other.pb"
+    return _model(request.config, "other.pb", seed=2)
+
+
+def _model(config: pytest.Config, name: str, seed: int) -> Path:
+    """Return a model, which test processes that run side by side, and later ones, share through the cache of pytest."""
+    assert config.cache is not None
+    text = json.dumps(_training_input("data", seed))
+    checksum = hashlib.sha256(f"{text}{version('deepmd-kit')}{Path(__file__).read_text()}".encode()).hexdigest()
+    folder = config.cache.mkdir(f"dnpmelt-model-{checksum[:16]}")
+    model = folder / name
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not model.exists():
+            shutil.rmtree(folder / "data", ignore_errors=True)
+            _write_system(folder / "data")
+            (folder / "input.json").write_text(text)
+            _dp(folder, "train", "input.json", "--skip-neighbor-stat")
+            _dp(folder, "freeze", "-o", "frozen.pb")
+            (folder / "frozen.pb").rename(model)
+    return model
 
 
 def _write_system(folder: Path) -> None:
@@ -61,7 +73,7 @@ def _write_system(folder: Path) -> None:
         np.save(folder / "set.000" / f"{name}.npy", np.array(values, dtype=float))
 
 
-def _training_input(system: str) -> dict[str, object]:
+def _training_input(system: str, seed: int) -> dict[str, object]:
     descriptor = {
         "type": "se_e2_a",
         "sel": [30, 30],
@@ -70,13 +82,13 @@ def _training_input(system: str) -> dict[str, object]:
         "neuron": [2, 4],
         "axis_neuron": 2,
         "type_one_side": True,
-        "seed": 1,
+        "seed": seed,
     }
     return {
         "model": {
             "type_map": TYPE_MAP,
             "descriptor": descriptor,
-            "fitting_net": {"neuron": [4, 4], "seed": 1},
+            "fitting_net": {"neuron": [4, 4], "seed": seed},
         },
         "learning_rate": {"type": "exp", "start_lr": 1e-3, "stop_lr": 1e-4, "decay_steps": 1},
         "loss": {"type": "ener"},
@@ -85,7 +97,7 @@ def _training_input(system: str) -> dict[str, object]:
             "numb_steps": 3,
             "save_freq": 3,
             "disp_freq": 3,
-            "seed": 1,
+            "seed": seed,
         },
     }
 
