@@ -60,7 +60,8 @@ def windows(runs: int = 4) -> dict[str, orm.Dict]:
 
 
 def study_of(failed: dict[str, str] | None = None, **nodes: orm.Dict) -> dict[str, Any]:
-    return dict(finite_size(orm.Dict(STUDY), orm.Dict(failed or {}), **nodes).get_dict())
+    metadata = {"store_provenance": False}
+    return dict(finite_size(orm.Dict(STUDY), orm.Dict(failed or {}), metadata=metadata, **nodes).get_dict())
 
 
 @pytest.mark.parametrize(
