@@ -237,6 +237,13 @@ def test_unfinished_sizes_make_an_unfinished_study():
     assert study["reasons"][1] == "unfinished: the cells of 1000 atoms"
 
 
+def test_size_that_lost_most_of_its_runs_is_named():
+    study = study_of(**points(atoms_512={"seeds_froze": [1, 2, 3], "seeds_melted": [4, 5]}), **windows())
+    assert study["lost_runs"] == [5, 1, 1, 1]
+    assert study["reasons"][1].startswith("more runs were lost than lived: the cells of 512 atoms")
+    assert study["verdict"] == "valid"
+
+
 def test_cells_that_no_line_describes_make_an_unfinished_study():
     study = study_of(**points(atoms_1000={"melting_temperature_k": 1400.0}), **windows())
     assert study["verdict"] == "unfinished"
