@@ -33,6 +33,7 @@ STORAGE_FREE = (
     "docs/",
     "workchains/test_adaptive_learning.py",
     "workchains/test_deepmd_training.py",
+    "workchains/test_finite_size.py",
     "workchains/test_melting.py",
     "workchains/test_training.py",
     "workchains/test_vasp_md.py",

@@ -194,15 +194,19 @@ def _columns(used: Mapping[int, Mapping[str, Any]], windows: Mapping[int, Mappin
         "paper_means_k": "paper_mean_k",
         "paper_sems_k": "paper_sem_k",
     }
-    lost = ("seeds_froze", "seeds_melted", "seeds_invalid")
     return {
         "atoms": list(used),
         **{name: [point[key] for point in used.values()] for name, key in columns.items()},
         "living_runs": [len(point["seeds_used"]) for point in used.values()],
-        "lost_runs": [sum(len(point[key]) for key in lost) for point in used.values()],
+        "lost_runs": [_lost(point) for point in used.values()],
         "window_runs": [windows[number]["runs"] if number in windows else 0 for number in used],
         "window_sems_k": [windows[number]["sem_k"] if number in windows else None for number in used],
     }
+
+
+def _lost(point: Mapping[str, Any]) -> int:
+    """Return the number of runs that were lost."""
+    return sum(len(point[key]) for key in ("seeds_froze", "seeds_melted", "seeds_invalid"))
 
 
 def _effect(used: Mapping[int, Mapping[str, Any]]) -> SizeEffect:
@@ -298,6 +302,11 @@ def _verdict(
 ) -> dict[str, Any]:
     """Return the verdict on the study and the reasons for it."""
     reasons = [f"{len(used)} of {sizes} sizes have a T_m"]
+    doubtful = [str(number) for number, point in used.items() if _lost(point) > len(point["seeds_used"])]
+    if doubtful:
+        reasons.append(
+            f"more runs were lost than lived: the cells of {', '.join(doubtful)} atoms; the survivors may be a choice"
+        )
     unfinished = [str(number) for number, point in used.items() if point["verdict"] != "valid"]
     if unfinished:
         reasons.append(f"unfinished: the cells of {', '.join(unfinished)} atoms")

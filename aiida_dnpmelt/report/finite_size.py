@@ -150,10 +150,9 @@ def _draw_law(axes: Axes, study: Mapping[str, Any], name: str, factor: float, co
     most, least = max(study[name]["atoms"]), min(study[name]["atoms"])
     line = np.linspace((4.0 * most) ** -0.5, float(least) ** -0.5, 200)
     fitted = [factor * law.error(root**-2) for root in line]
-    label = f"N^{words.minus(f'{law.exponent.value:.2f}')}, fitted"
-    axes.plot(line, fitted, color=colour, label=label)
+    axes.plot(line, fitted, color=colour, label=f"N^{words.decimals(law.exponent.value, 2)}, fitted")
     straight = np.array([0.0, float(least) ** -0.5])
-    axes.plot(straight, factor * law.prefactor.value * straight, color=colour, linestyle=":", label="s/√N")
+    axes.plot(straight, factor * law.prefactor.value * straight, color=colour, linestyle=":", label="N^−0.5, fitted")
 
 
 def _draw_temperatures(axes: Axes, study: Mapping[str, Any]) -> None:

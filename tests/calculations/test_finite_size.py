@@ -60,7 +60,8 @@ def windows(runs: int = 4) -> dict[str, orm.Dict]:
 
 
 def study_of(failed: dict[str, str] | None = None, **nodes: orm.Dict) -> dict[str, Any]:
-    return dict(finite_size(orm.Dict(STUDY), orm.Dict(failed or {}), **nodes).get_dict())
+    metadata = {"store_provenance": False}
+    return dict(finite_size(orm.Dict(STUDY), orm.Dict(failed or {}), metadata=metadata, **nodes).get_dict())
 
 
 @pytest.mark.parametrize(
@@ -234,6 +235,13 @@ def test_unfinished_sizes_make_an_unfinished_study():
     study = study_of(**points(atoms_1000={"verdict": "unfinished"}), **windows())
     assert study["verdict"] == "unfinished"
     assert study["reasons"][1] == "unfinished: the cells of 1000 atoms"
+
+
+def test_size_that_lost_most_of_its_runs_is_named():
+    study = study_of(**points(atoms_512={"seeds_froze": [1, 2, 3], "seeds_melted": [4, 5]}), **windows())
+    assert study["lost_runs"] == [5, 1, 1, 1]
+    assert study["reasons"][1].startswith("more runs were lost than lived: the cells of 512 atoms")
+    assert study["verdict"] == "valid"
 
 
 def test_cells_that_no_line_describes_make_an_unfinished_study():
