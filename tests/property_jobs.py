@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
+from ase.build import bulk
 from coexistence_jobs import once
 
 from aiida_dnpmelt.calculations.lammps_properties import LammpsPropertiesCalculation
 from aiida_dnpmelt.calculations.properties import crystal_properties
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import crystal
+from aiida_dnpmelt.workchains.potential_benchmark import PotentialBenchmarkWorkChain
 
 CRYSTALS = {
     "Cu": ("Cu_mishin1.eam.alloy", "fcc", 3.6, None),
@@ -21,6 +23,7 @@ CRYSTALS = {
 }
 """Potential of the LAMMPS distribution, lattice, a and c (Angstrom) near the relaxed ones."""
 SMALL: dict[str, Any] = {"minimum_atoms": 32, "relaxations": 2}
+VALUES = {"c44_gpa": {"value": 81.8, "source": "Overton and Gaffney, Phys. Rev. 98, 969 (1955)"}}
 NOTHING_MORE: dict[str, Any] = {"parts": [], **SMALL}
 
 
@@ -59,3 +62,22 @@ def properties_job(lmp_code: Any, potentials_folder: Any) -> Any:
         return once(f"properties_{symbol}", lambda: run_properties(lmp_code, potential, cell_of(symbol), **settings))
 
     return job
+
+
+@pytest.fixture
+def compared(lmp_code: Any, potentials_folder: Any) -> orm.WorkChainNode:
+    """Give the benchmark of a potential beside another one and beside a value of the literature."""
+
+    def run() -> orm.WorkChainNode:
+        builder = PotentialBenchmarkWorkChain.get_builder_from_protocol(
+            lmp_code,
+            orm.StructureData(ase=bulk("Cu", a=3.6)),
+            potential_of(potentials_folder, "Cu"),
+            "fast",
+            {**SMALL, "parts": ["equation_of_state", "elastic", "atom"]},
+            reference_potential=PotentialData.get_or_create(potentials_folder / "Cu_u3.eam"),
+            values=VALUES,
+        )
+        return run_get_node(builder).node
+
+    return once("compared", run)

@@ -16,6 +16,7 @@ from aiida_dnpmelt.cli.launch_inputs import (
     usual_code,
 )
 from aiida_dnpmelt.cli.launch_learning import learn, melt
+from aiida_dnpmelt.cli.launch_properties import benchmark, cohesive
 from aiida_dnpmelt.cli.options import profile_option
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def launch() -> None:
 
 launch.add_command(learn)
 launch.add_command(melt)
+launch.add_command(benchmark)
+launch.add_command(cohesive)
 
 
 @launch.command()

@@ -42,7 +42,12 @@ class RunProgress:
 
 _HOUSEKEEPING = "|on_terminated]"  # what the restart work chains of AiiDA say of remote folders
 
-REPORTING = ("aiida.workflows:dnpmelt.melting", "aiida.workflows:dnpmelt.adaptive_learning")
+REPORTING = (
+    "aiida.workflows:dnpmelt.melting",
+    "aiida.workflows:dnpmelt.adaptive_learning",
+    "aiida.workflows:dnpmelt.potential_benchmark",
+    "aiida.workflows:dnpmelt.cohesive_energy",
+)
 """Types of the work chains whose progress is what they report."""
 
 

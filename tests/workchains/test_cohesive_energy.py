@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def emt_cohesion() -> float:
 
 
 def test_potential_gives_the_published_energy_and_the_estimate(lmp_code, potentials_folder):
-    chain = with_potential(lmp_code, potential_of(potentials_folder, "Cu"))
+    chain = once("cohesive_copper", lambda: with_potential(lmp_code, potential_of(potentials_folder, "Cu")))
     assert chain.is_finished_ok, chain.exit_message
     result = chain.outputs.cohesive_energy.get_dict()
     assert result["cohesive_energy_ev"] == pytest.approx(3.54, abs=0.001), "Mishin et al. 2001"
@@ -162,6 +163,12 @@ def test_energy_of_the_crystal_is_missing_where_lammps_fails(code_that, potentia
     chain = with_potential(code_that("true"), potential_of(potentials_folder, "Cu"))
     assert chain.exit_status == CODES.ERROR_BULK_FAILED.status
     assert "LAMMPS left no log" in chain.exit_message
+
+
+def test_every_key_is_in_the_reference(lmp_code, potentials_folder):
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "properties.md").read_text()
+    chain = once("cohesive_copper", lambda: with_potential(lmp_code, potential_of(potentials_folder, "Cu")))
+    assert not [key for key in chain.outputs.cohesive_energy.get_dict() if f"`{key}`" not in page]
 
 
 @pytest.mark.parametrize("protocol", load_protocols("cohesive_energy")["protocols"])
