@@ -39,6 +39,7 @@ STORAGE_FREE = (
     "parsers/",
     "docs/",
     "workchains/test_adaptive_learning.py",
+    "workchains/test_cohesive_energy.py",
     "workchains/test_deepmd_training.py",
     "workchains/test_melting.py",
     "workchains/test_training.py",

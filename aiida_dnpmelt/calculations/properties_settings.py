@@ -28,7 +28,7 @@ class PropertiesSettings(BaseModel):
     )
     volumes: int = Field(9, ge=5, le=51, description="Number of volumes of the equation of state.")
     volume_range: float = Field(
-        0.06, gt=0.001, le=0.3, description="Largest change of the volume, relative to that of the relaxed crystal."
+        0.04, gt=0.001, le=0.3, description="Largest change of the volume, relative to that of the relaxed crystal."
     )
     axial_ratios: int = Field(5, ge=3, le=21, description="Number of ratios c/a at each volume; of hcp crystals only.")
     axial_range: float = Field(0.02, gt=0.0005, le=0.2, description="Largest relative change of c/a.")

@@ -24,6 +24,8 @@ from aiida_dnpmelt.physics.frames import LabelledFrames
 
 pytestmark = pytest.mark.usefixtures("aiida_profile")
 
+# The functions alone: they store nothing, and take no time.
+RUNS, ENERGIES = cohesive_runs.__wrapped__, energies_of_vasp.__wrapped__
 VASP = {
     "bulk": {"incar": {"ENCUT": 300.0, "ISPIN": 1, "NCORE": 4}, "kpoints_spacing_per_angstrom": 0.8},
     "atom_incar": {"ISMEAR": 0, "SIGMA": 0.01},
@@ -60,7 +62,7 @@ def runs_of(structure, vasp=VASP, energy=None, printed="") -> dict[str, orm.Fold
         atoms.calc = EMT()
         return float(atoms.get_potential_energy())
 
-    made = cohesive_runs(structure, orm.Dict(vasp))
+    made = RUNS(structure, orm.Dict(vasp))
     found = {}
     for name, node in made.items():
         if name.startswith("structure_"):
@@ -72,7 +74,7 @@ def runs_of(structure, vasp=VASP, energy=None, printed="") -> dict[str, orm.Fold
 
 
 def test_runs_are_static_ones_of_the_primitive_cell_and_the_atom():
-    made = cohesive_runs(orm.StructureData(ase=crystal("Mo", "bcc", 3.15)), orm.Dict(VASP))
+    made = RUNS(orm.StructureData(ase=crystal("Mo", "bcc", 3.15)), orm.Dict(VASP))
     assert len(made["structure_static_00_00"].sites) == 1
     assert made["structure_static_04_00"].get_cell_volume() == pytest.approx(1.06 * 3.15**3 / 2)
     bulk_tags, atom_tags = made["parameters_static_02_00"]["incar"], made["parameters_atom"]["incar"]
@@ -84,13 +86,13 @@ def test_runs_are_static_ones_of_the_primitive_cell_and_the_atom():
 
 def test_moment_of_the_atom_can_be_given():
     vasp = {**VASP, "atom_magnetic_moment_mu_b": 3.0}
-    made = cohesive_runs(orm.StructureData(ase=crystal("Mo", "bcc", 3.15)), orm.Dict(vasp))
+    made = RUNS(orm.StructureData(ase=crystal("Mo", "bcc", 3.15)), orm.Dict(vasp))
     assert made["parameters_atom"]["incar"]["magmom"] == "3"
 
 
 def test_hexagonal_crystal_has_runs_over_the_axial_ratio():
     structure = orm.StructureData(ase=crystal("Mg", "hcp", 3.2, 5.2))
-    made = cohesive_runs(structure, orm.Dict(VASP))
+    made = RUNS(structure, orm.Dict(VASP))
     assert sum(name.startswith("structure_static") for name in made) == 15
     lengths = [made[f"structure_static_02_{index:02d}"].get_ase().cell.lengths() for index in range(3)]
     ratios = [each[2] / each[0] for each in lengths]
@@ -109,7 +111,7 @@ def test_lowest_energy_over_volume_and_axial_ratio_is_found():
         return 2 * (-1.5 + 0.02 * (atoms.get_volume() / 2 - 22.9) ** 2 + 3 * (c / a - 1.61) ** 2)
 
     structure = orm.StructureData(ase=crystal("Mg", "hcp", 3.2, 5.2))
-    found = energies_of_vasp(structure, orm.Dict(VASP), orm.Dict({}), **runs_of(structure, energy=energy))
+    found = ENERGIES(structure, orm.Dict(VASP), orm.Dict({}), **runs_of(structure, energy=energy))
     assert found["cohesive_energy_ev"] == pytest.approx(1.75, abs=1e-4)
     assert found["volume_angstrom3"] == pytest.approx(22.9, abs=0.02)
     assert found["axial_ratio"] == pytest.approx(1.61, abs=1e-3)
@@ -118,13 +120,13 @@ def test_lowest_energy_over_volume_and_axial_ratio_is_found():
 
 def test_minimum_outside_and_missing_runs_are_told():
     far = orm.StructureData(ase=crystal("Cu", "fcc", 4.0))
-    found = energies_of_vasp(far, orm.Dict(VASP), orm.Dict({}), **runs_of(far))
+    found = ENERGIES(far, orm.Dict(VASP), orm.Dict({}), **runs_of(far))
     assert (found["flags"], found["bulk_energy_ev"], found["cohesive_energy_ev"]) == (["no_crystal"], None, None)
     assert "lowest at an end of the volumes" in found["warnings"][0]
     near = orm.StructureData(ase=crystal("Cu", "fcc", 3.6))
     runs = runs_of(near)
     runs.pop("static_01_00")
-    found = energies_of_vasp(near, orm.Dict(VASP), orm.Dict({"static_01_00": "it was killed"}), **runs)
+    found = ENERGIES(near, orm.Dict(VASP), orm.Dict({"static_01_00": "it was killed"}), **runs)
     assert found["flags"] == ["run_failed", "no_crystal"]
     assert found["warnings"] == ["static_01_00: it was killed", "4 of 5 volumes of the crystal are there, 5 are needed"]
     assert found["atom_energy_ev"] == pytest.approx(3.51)
@@ -135,7 +137,7 @@ def test_run_without_self_consistency_is_none():
     runs = runs_of(structure)
     atom = bulk("Cu", a=30.0)
     runs[ATOM] = folder_of(atom, 3.51, change=0.5)
-    found = energies_of_vasp(structure, orm.Dict(VASP), orm.Dict({}), **runs)
+    found = ENERGIES(structure, orm.Dict(VASP), orm.Dict({}), **runs)
     assert (found["flags"], found["atom_energy_ev"]) == (["unconverged"], None)
     assert "atom: the electrons did not come to self-consistency" in found["warnings"]
     assert found["bulk_energy_ev"] < 0.1
@@ -145,7 +147,7 @@ def test_run_without_self_consistency_is_none():
 def test_moment_of_the_atom_is_compared_with_that_of_hunds_rules(moment, flags):
     structure = orm.StructureData(ase=crystal("Cu", "fcc", 3.6))
     printed = OSZICAR.format(moment="0.5") + OSZICAR.format(moment=moment)
-    found = energies_of_vasp(structure, orm.Dict(VASP), orm.Dict({}), **runs_of(structure, printed=printed))
+    found = ENERGIES(structure, orm.Dict(VASP), orm.Dict({}), **runs_of(structure, printed=printed))
     assert (found["flags"], found["atom_moment_mu_b"]) == (flags, float(moment))
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import io
-
 import pytest
 from aiida import orm
 from coexistence_jobs import KILLED_AT
@@ -73,8 +71,3 @@ def test_code_that_does_nothing_is_told(code_that, copper, script, name):
     job = run_properties(code_that(script), copper, cell_of("Cu"), **NOTHING_MORE)
     assert_ended(job, name)
     assert "results" not in job.outputs
-
-
-def test_model_in_a_lammps_without_the_plugin(lmp_code):
-    model = PotentialData(io.BytesIO(b"model"), "graph.pb", pair_style="deepmd", type_map=["Cu"], cutoff=4.0)
-    assert_ended(run_properties(lmp_code, model, cell_of("Cu")), "ERROR_UNKNOWN_PAIR_STYLE", "pair style 'deepmd'")

@@ -22,7 +22,7 @@ OPTIONS = {"resources": {"num_machines": 1}, "withmpi": False}
 VASP: dict[str, Any] = {
     "bulk": {"incar": {"ENCUT": 300, "EDIFF": 1e-6}, "kpoints_spacing_per_angstrom": 0.8},
     "atom_incar": {"ISMEAR": 0, "SIGMA": 0.01},
-    "volumes": 5,
+    "volumes": 6,
 }
 
 
@@ -92,36 +92,31 @@ def test_atom_from_elsewhere_takes_the_place_of_the_potentials_own(lmp_code, pot
 
 
 def test_vasp_gives_the_lowest_energy_over_volume_against_the_free_atom(make_vasp, potcar_family):
-    chain = once("cohesive_vasp", lambda: with_vasp(make_vasp()))
+    """One of six volumes fails, and is named: five are enough."""
+    largest = 1.06 * 3.6**3 / 4
+    chain = with_vasp(make_vasp(steps=0, volumes=[largest - 0.01, largest + 0.01]))
     assert chain.is_finished_ok, chain.exit_message
     result = chain.outputs.cohesive_energy.get_dict()
     assert result["cohesive_energy_ev"] == pytest.approx(emt_cohesion(), abs=1e-4)
     assert result["labeller"] == "VASP 5.4.1, PAW_PBE Cu 22Jun2005"
-    assert (result["atom_source"], result["flags"], result["atom_moment_mu_b"]) == ("vasp", [], None)
+    assert (result["atom_source"], result["flags"], result["atom_moment_mu_b"]) == ("vasp", ["run_failed"], None)
+    assert result["warnings"][0].startswith("static_05_00: ")
     assert result["volume_angstrom3"] == pytest.approx(3.59**3 / 4, rel=0.01)
     (atom,) = [node for node in chain.called if node.label == "atom"]
     incar = atom.inputs.parameters["incar"]
-    assert {name: incar[name] for name in ("ispin", "isym", "magmom", "encut", "ismear", "nsw")} == {
-        "ispin": 2,
-        "isym": 0,
-        "magmom": "1",
-        "encut": 300,
-        "ismear": 0,
-        "nsw": 0,
-    }
+    assert (incar["ispin"], incar["isym"], incar["magmom"], incar["encut"], incar["ismear"]) == (2, 0, "1", 300, 0)
     assert atom.inputs.structure.get_ase().cell.lengths().tolist() == [14.0, 15.0, 16.0]
     assert atom.inputs.kpoints.get_kpoints_mesh()[0] == [1, 1, 1]
 
 
-def test_crystal_stands_where_the_atom_fails(make_vasp, potcar_family):
-    chain = with_vasp(make_vasp(steps=0, larger=1000))
+def test_crystal_stands_where_the_atom_fails(code_that, potentials_folder):
+    code = code_that('sed -i "s/^group lone id 1/fly 0/" input.in; "$LMP" "$@"')
+    chain = with_potential(code, potential_of(potentials_folder, "Cu"))
     assert chain.exit_status == CODES.ERROR_ATOM_FAILED.status
     result = chain.outputs.cohesive_energy.get_dict()
-    whole = once("cohesive_vasp", lambda: with_vasp(make_vasp())).outputs.cohesive_energy
-    assert result["bulk_energy_ev"] == pytest.approx(whole["bulk_energy_ev"], abs=1e-8)
+    assert result["bulk_energy_ev"] == pytest.approx(-3.54, abs=0.001)
     assert (result["cohesive_energy_ev"], result["melting_temperature_k"]) == (None, None)
-    assert result["flags"] == ["run_failed"]
-    assert "atom: " in chain.exit_message
+    assert "no cohesive energy, experiment 3.49 eV/atom" in chain.description
 
 
 @pytest.mark.parametrize(
