@@ -92,7 +92,7 @@ def energies_of_potential(properties: orm.Dict, **given: orm.Float) -> orm.Dict:
     :param given: ``atom_energy``: energy of the free atom in eV, on the scale of the potential, instead of its own.
     """
     values = properties.get_dict()
-    atom, source = values.get("atom_energy_ev"), "potential"
+    atom, source = values["atom_energy_ev"], "potential"
     flags, warnings = list(values["flags"]), list(values["warnings"])
     if "atom_energy" in given:
         atom, source = given["atom_energy"].value, "given"

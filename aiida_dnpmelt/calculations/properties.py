@@ -49,6 +49,30 @@ UNITS: Mapping[str, str] = {
     "vacancy_formation_energy_ev": "eV",
 }
 """Properties that are compared, in the order of the table, with their units."""
+OTHERS = (
+    "energy_ev",
+    "residual_pressure_gpa",
+    "eos_volumes_angstrom3",
+    "eos_energies_ev",
+    "eos_axial_ratios",
+    "eos_energy_ev",
+    "eos_volume_angstrom3",
+    "eos_residual_ev",
+    "stiffness_gpa",
+    "elastic_asymmetry_gpa",
+    "lowest_stiffness_gpa",
+    "mechanically_stable",
+    "bulk_modulus_voigt_gpa",
+    "bulk_modulus_reuss_gpa",
+    "shear_modulus_voigt_gpa",
+    "shear_modulus_reuss_gpa",
+    "vacancy_atoms",
+    "vacancy_pressure_gpa",
+    "atom_energy_ev",
+    "released_lattice",
+    "released_gain_ev",
+)
+"""What else is derived of a crystal; all of it is in each result, None if it is not known."""
 SHARED_ATOM = "cohesive_energy_teachers_atom_ev"
 """Key of the cohesive energy against the free atom of another potential with the same zero of energy."""
 
@@ -127,7 +151,7 @@ def crystal_properties(
     """
     atoms, found = structure.get_ase(), results.get_dict()
     lattice, tell = lattice_name(atoms), _Findings()
-    values: dict[str, Any] = dict.fromkeys(UNITS)
+    values: dict[str, Any] = dict.fromkeys((*UNITS, *OTHERS))
     done = found["done"]
     values |= _relaxed(found, len(atoms), lattice, tell)
     if "equation_of_state" in done:
@@ -165,14 +189,13 @@ def crystal_properties(
 
 
 def _relaxed(found: Mapping[str, Any], atoms: int, lattice: str, tell: _Findings) -> dict[str, Any]:
-    """Return energy, lengths and volume of the relaxed crystal; None if the relaxation left it."""
-    keys = ("energy_ev", "lattice_a_angstrom", "lattice_c_angstrom", "axial_ratio", "volume_angstrom3")
+    """Return energy, lengths and volume of the relaxed crystal; nothing if the relaxation left it."""
     if found["relaxed_energy_ev"] is None:
         what = "or the given cell is far from that of the potential"
         tell.add(
             "crystal_lost", f"the {lattice} crystal was lost in the relaxation: the potential does not hold it, {what}"
         )
-        return dict.fromkeys((*keys, "residual_pressure_gpa"))
+        return {}
     pressure = float(np.abs(found["relaxed_pressures_gpa"]).max())
     if pressure > RESIDUAL_GPA:
         tell.add("not_relaxed", f"the relaxed crystal has a pressure of {pressure:.2g} GPa: allow more steps")
@@ -242,7 +265,7 @@ def _elastic(series: orm.ArrayData, lattice: str, tell: _Findings) -> dict[str, 
 
 def _compare_moduli(values: Mapping[str, Any], tell: _Findings) -> None:
     """Tell that the curvature of the energy and the stresses do not agree on the bulk modulus."""
-    curve, stress = values.get("bulk_modulus_gpa"), values.get("bulk_modulus_hill_gpa")
+    curve, stress = values["bulk_modulus_gpa"], values["bulk_modulus_hill_gpa"]
     if curve is None or stress is None or abs(curve / stress - 1) <= MODULI:
         return
     both = f"{curve:.4g} GPa from the equation of state and {stress:.4g} GPa from stresses"
@@ -375,6 +398,6 @@ def _sources(symbol: str) -> str:
 
 def _shared_atom(mine: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
     """Return the cohesive energy of a potential against the free atom of another one; None if one of both lacks."""
-    if mine.get("energy_ev") is None or other.get("atom_energy_ev") is None:
+    if mine["energy_ev"] is None or other["atom_energy_ev"] is None:
         return None
     return float(other["atom_energy_ev"] - mine["energy_ev"])

@@ -53,6 +53,13 @@ def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--reference-file", type=_FILE, help="Or a file of it.")
 @click.option("--reference-code", help="LAMMPS of that potential; 'lmp@localhost' unless it is a DNP.")
 @click.option("--values", "values_file", type=_FILE, help="YAML or JSON file of values to compare with, with sources.")
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice(["equation_of_state", "elastic", "vacancy", "atom", "release"]),
+    multiple=True,
+    help="What is computed beside the relaxed crystal; repeatable. Default: all.",
+)
 @click.option("--protocol", type=click.Choice(["balanced", "fast", "stringent"]), default="balanced", show_default=True)
 @_with(*_JOB)
 def benchmark(dry_run: bool, watch: bool, **values: Any) -> None:
@@ -119,7 +126,8 @@ def _benchmark_builder(values: dict[str, Any]) -> ProcessBuilder:
         load_structure(values["element"], values["lattice"], values["structure_file"]),
         potential,
         values["protocol"],
-        options=_options(values),
+        {"parts": list(values["parts"])} if values["parts"] else None,
+        _options(values),
         reference_potential=reference,
         reference_code=reference_code,
         values=_read_values(values["values_file"]),

@@ -23,7 +23,7 @@ def write_equations(properties: Sequence[Mapping[str, Any]], path: Path) -> None
     :raises ValueError: if none of the properties has one.
     :raises ImportError: without the extra ``[report]``.
     """
-    if not any(each.get("eos_energies_ev") for each in properties):
+    if not any(each["eos_energies_ev"] for each in properties):
         raise ValueError("there is no equation of state to draw: it was not computed")
     with page_style():
         equations_figure(properties).savefig(path, dpi=_DPI)
@@ -34,12 +34,12 @@ def equations_figure(properties: Sequence[Mapping[str, Any]]) -> Figure:
     figure = new_figure(5.6, 4.0)
     axes = figure.subplots()
     for values, colour, marker in zip(properties, COLOURS, "osD^vx", strict=False):
-        if not values.get("eos_energies_ev"):
+        if not values["eos_energies_ev"]:
             continue
         volumes, energies = np.array(values["eos_volumes_angstrom3"]), np.array(values["eos_energies_ev"])
-        lowest = energies.min() if values.get("eos_energy_ev") is None else values["eos_energy_ev"]
+        lowest = energies.min() if values["eos_energy_ev"] is None else values["eos_energy_ev"]
         label = values["potential_label"]
-        if values.get("eos_energy_ev") is not None:
+        if values["eos_energy_ev"] is not None:
             equation = _equation(values)
             line = np.linspace(volumes.min(), volumes.max(), 200)
             axes.plot(line, 1000 * (equation.energy(line) - lowest), color=colour)

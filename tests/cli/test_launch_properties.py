@@ -58,6 +58,7 @@ def test_dry_run_of_a_cohesive_energy(launch, make_vasp, potcar_family):
         ("benchmark", (), {"file": None}, "give either --potential or --potential-file"),
         ("benchmark", ("--reference", "nobody"), {}, "--reference: 0 potentials are called 'nobody'"),
         ("benchmark", ("--reference-code", "lmp@localhost"), {}, "--reference-code: it goes with --reference"),
+        ("benchmark", ("--part", "atom", "--part", "atom"), {}, "parts: atom, atom has one more than once"),
         ("benchmark", ("--code", "lmp@moon"), {}, "there is no code 'lmp@moon'"),
         ("cohesive", ("--potcar-family", "PBE"), {}, "--potcar-family: it goes with --vasp-code"),
         ("cohesive", ("--potcar", "Cu_pv"), {}, "--potcar: it goes with --vasp-code"),

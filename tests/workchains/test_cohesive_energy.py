@@ -137,14 +137,10 @@ def test_crystal_stands_where_the_atom_fails(code_that, potentials_folder):
 def test_bad_input_is_refused_before_anything_is_run(make_vasp, potcar_family, changes, message):
     if "structure" in changes:
         changes = {"structure": orm.StructureData(ase=bulk("CuNi", "cesiumchloride", a=2.9))}
-    inputs = {name: value for name, value in changes.items() if value is not None}
-    dropped = [name for name, value in changes.items() if value is None]
-    given = {"potential_family": FAMILY, "vasp": orm.Dict(VASP), **inputs}
-    given = {name: value for name, value in given.items() if name not in dropped}
-    builder = CohesiveEnergyWorkChain.get_builder()
+    given = {"potential_family": FAMILY, "vasp": orm.Dict(VASP), **changes}
+    inputs = {name: value for name, value in given.items() if value is not None}
     with pytest.raises(ValueError, match=message):
-        builder._update({"code": make_vasp(), "structure": cell_of("Cu"), **given})
-        run_get_node(builder)
+        run_get_node(CohesiveEnergyWorkChain, **{"code": make_vasp(), "structure": cell_of("Cu"), **inputs})
 
 
 def test_a_potential_needs_the_atom_or_its_energy(lmp_code, potentials_folder):
