@@ -23,7 +23,14 @@ os.environ["AIIDA_WARN_v3"] = "1"  # noqa: SIM112
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 put_scripts_on_path()
 
-pytest_plugins = ["aiida.tools.pytest_fixtures", "deepmd_model", "coexistence_jobs", "training_jobs", "vasp_jobs"]
+pytest_plugins = [
+    "aiida.tools.pytest_fixtures",
+    "deepmd_model",
+    "coexistence_jobs",
+    "training_jobs",
+    "vasp_jobs",
+    "property_jobs",
+]
 
 # Jobs, their parsers and the pages meet the storage in the work chains, which are run on both.
 STORAGE_FREE = (
@@ -32,6 +39,7 @@ STORAGE_FREE = (
     "parsers/",
     "docs/",
     "workchains/test_adaptive_learning.py",
+    "workchains/test_cohesive_energy.py",
     "workchains/test_deepmd_training.py",
     "workchains/test_finite_size.py",
     "workchains/test_melting.py",

@@ -4,7 +4,7 @@ EMT is a true potential: the energies, forces and stresses in the files are thos
 stands in the environment variable VASP_STANDIN, as JSON: ``steps`` after which the job is killed, as at the wall time;
 ``unconverged`` numbers of ionic steps, from 1; ``torn`` to leave the files as a crash in the middle of writing does;
 ``seconds`` that it takes more. With ``once``, a file that is made then, it suffers that in the first job only; with
-``at``, in runs at that temperature in K only.
+``at``, in runs at that temperature in K only; with ``volumes``, in cells between two volumes in cubic Angstrom only.
 """
 
 from __future__ import annotations
@@ -98,6 +98,10 @@ def main() -> int:
     potcar = Path("POTCAR").read_text()
     assert Path("KPOINTS").read_text().strip()
     assert "VRHFIN" in potcar
+    if "volumes" in fate:
+        low, high = fate["volumes"]
+        if not low <= ase.io.read("POSCAR", format="vasp").get_volume() <= high:
+            fate = {}
     print(" running on    1 total cores\n vasp.5.4.1 24Jun15 (build for tests) complex", flush=True)
     Path("CONTCAR").write_text("")
     atoms = ase.io.read("POSCAR", format="vasp")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
@@ -59,7 +59,7 @@ def label_starts(settings: orm.Dict, vasp: orm.Dict, seed: orm.Int, **frames: or
     for index, start in enumerate(starts_of(frames)):
         atoms = Atoms(start.symbols, positions=start.positions, cell=start.cell, pbc=True)
         found[f"structure_{index}"] = orm.StructureData(ase=atoms)
-        found[f"kpoints_{index}"] = _kpoints(atoms, choices)
+        found[f"kpoints_{index}"] = kpoints_of(atoms, choices)
         stages = stages_of(label)
         if stages[LABEL]:
             first = label.melt_factor if MELT in stages else 1.0
@@ -209,20 +209,26 @@ def read_retrieved(retrieved: orm.FolderData) -> VaspRun:
 
 
 def _incar(choices: VaspSettings, label: LabelSettings, start: Start, steps: int, temperature: float) -> dict[str, Any]:
+    tags = static_incar(choices, start.symbols)
+    if not steps:
+        return tags
+    motion = {"ibrion": 0, "nsw": steps, "potim": label.timestep_fs}
+    return {**tags, **motion, "tebeg": temperature, "teend": temperature}
+
+
+def static_incar(choices: VaspSettings, symbols: Sequence[str]) -> dict[str, Any]:
+    """Return the tags of a static run, with first magnetic moments (Bohr magnetons) where ISPIN = 2."""
     tags, table = dict(choices.tags), elements()
-    moments = [table[symbol].magnetic_moment if symbol in table else None for symbol in start.symbols]
+    moments = [table[symbol].magnetic_moment if symbol in table else None for symbol in symbols]
     if any(moment is not None for moment in moments):
         tags.setdefault("ispin", 2)
     if int(tags.get("ispin", 1)) == 2:
         usual = choices.magnetic_moment_mu_b
         tags["magmom"] = " ".join(f"{usual if moment is None else moment:g}" for moment in moments)
-    if not steps:
-        return {**tags, "ibrion": -1, "nsw": 0}
-    motion = {"ibrion": 0, "nsw": steps, "potim": label.timestep_fs}
-    return {**tags, **motion, "tebeg": temperature, "teend": temperature}
+    return {**tags, "ibrion": -1, "nsw": 0}
 
 
-def _kpoints(atoms: Atoms, choices: VaspSettings) -> orm.KpointsData:
+def kpoints_of(atoms: Atoms, choices: VaspSettings) -> orm.KpointsData:
     """Return a mesh that is at least as dense as asked for, as VASP makes it from KSPACING."""
     lengths = 2 * np.pi * np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
     mesh = np.maximum(1, np.ceil(lengths / choices.kpoints_spacing_per_angstrom)).astype(int)

@@ -19,6 +19,7 @@ from aiida_dnpmelt.cli.launch_inputs import (
     usual_code,
 )
 from aiida_dnpmelt.cli.launch_learning import learn, melt
+from aiida_dnpmelt.cli.launch_properties import benchmark, cohesive
 from aiida_dnpmelt.cli.options import profile_option
 from aiida_dnpmelt.cli.sizes import launch_size
 from aiida_dnpmelt.cli.sweeps import launch_sweep
@@ -38,6 +39,8 @@ launch.add_command(learn)
 launch.add_command(melt)
 launch.add_command(launch_size)
 launch.add_command(launch_sweep)
+launch.add_command(benchmark)
+launch.add_command(cohesive)
 
 
 @launch.command()

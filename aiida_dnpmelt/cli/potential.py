@@ -1,4 +1,4 @@
-"""Commands on potentials: `potential list`, `potential show`, `potential test`."""
+"""Commands on potentials: `potential list`, `potential show`, `potential test`, `potential benchmark`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .benchmarks import potential_benchmark
 from .nodes import stored_frames, stored_potential
 from .options import format_option, profile_option
 from .plots import check_plot, draw
@@ -34,6 +35,9 @@ ERRORS = {
 @click.group()
 def potential() -> None:
     """Show and test potentials: DeePMD models and EAM files."""
+
+
+potential.add_command(potential_benchmark)
 
 
 @potential.command("list")

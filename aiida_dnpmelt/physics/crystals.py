@@ -94,6 +94,18 @@ def orthogonal_cell(atoms: ase.Atoms) -> ase.Atoms:
     return cell
 
 
+def primitive_cell(atoms: ase.Atoms) -> ase.Atoms:
+    """Return the primitive cell of a crystal in the standard orientation, a hexagonal axis along z.
+
+    :raises ValueError: if spglib finds no symmetry.
+    """
+    standard = spglib.standardize_cell(_spglib_cell(atoms), to_primitive=True, symprec=SYMMETRY_TOLERANCE)
+    if standard is None:
+        raise ValueError(f"spglib finds no symmetry in {atoms.get_chemical_formula()}: are atoms on top of each other?")
+    lattice, positions, numbers = standard
+    return ase.Atoms(numbers=numbers, scaled_positions=positions, cell=lattice, pbc=True)
+
+
 def repetitions(atoms: ase.Atoms, minimum_atoms: int, aspect: float = 2.0) -> tuple[int, int, int]:
     """Return how often to repeat an orthogonal cell along x, y and z.
 

@@ -47,6 +47,8 @@ REPORTING = (
     "aiida.workflows:dnpmelt.adaptive_learning",
     "aiida.workflows:dnpmelt.finite_size",
     "aiida.workflows:dnpmelt.pressure_sweep",
+    "aiida.workflows:dnpmelt.potential_benchmark",
+    "aiida.workflows:dnpmelt.cohesive_energy",
 )
 """Types of the work chains whose progress is what they report."""
 

@@ -189,7 +189,8 @@ def _value(value: Any) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{key}: {_value(inner)}" for key, inner in value.items())
     if isinstance(value, list | tuple):
-        if len(value) > 4 and list(value) == list(range(value[0], value[-1] + 1)):
+        numbers = len(value) > 4 and all(isinstance(item, int) for item in value)
+        if numbers and list(value) == list(range(value[0], value[-1] + 1)):
             return f"{value[0]} to {value[-1]}"
         return ", ".join(_value(item) for item in value)
     return str(value)

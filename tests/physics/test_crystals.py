@@ -12,6 +12,7 @@ from aiida_dnpmelt.physics.crystals import (
     in_plane_reflections,
     lattice_name,
     orthogonal_cell,
+    primitive_cell,
     repetitions,
 )
 
@@ -196,3 +197,21 @@ def test_in_plane_reflections_see_both_directions_of_an_elongated_cell():
     reflections = in_plane_reflections(cell)
     assert np.linalg.matrix_rank(np.array(reflections)) == 2
     assert {(0, 1), (1, 0)} <= set(reflections)
+
+
+@pytest.mark.parametrize(("lattice", "atoms"), [("fcc", 1), ("bcc", 1), ("hcp", 2), ("diamond", 2)])
+def test_primitive_cell_of_a_supercell_has_the_same_crystal(lattice, atoms):
+    symbol, a, c, number = CRYSTALS[lattice]
+    given = crystal(symbol, lattice, a, c).repeat((2, 1, 1))
+    found = primitive_cell(given)
+    assert len(found) == atoms
+    assert lattice_name(found) == lattice
+    assert found.get_volume() / atoms == pytest.approx(given.get_volume() / (2 * number))
+    if lattice == "hcp":
+        assert found.cell.array[2] == pytest.approx([0, 0, c], abs=1e-6), "the axis is along z"
+
+
+def test_primitive_cell_of_atoms_on_one_another_is_refused():
+    atoms = ase.Atoms("Cu2", positions=[[0, 0, 0], [0, 0, 0]], cell=[4, 4, 4], pbc=True)
+    with pytest.raises(ValueError, match="spglib finds no symmetry in Cu2: are atoms on top of each other"):
+        primitive_cell(atoms)
