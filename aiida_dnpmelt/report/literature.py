@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -36,7 +36,7 @@ def read_literature(path: Path) -> list[LiteraturePoint]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
-            points = list(_points(path, csv.DictReader(_lines(handle), skipinitialspace=True, strict=True)))
+            points = list(_points(path, _rows(handle)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if not points:
@@ -44,14 +44,17 @@ def read_literature(path: Path) -> list[LiteraturePoint]:
     return sorted(points, key=lambda point: (point.source, point.pressure_gpa))
 
 
-def _lines(handle: Iterator[str]) -> Iterator[str]:
-    """Yield all lines, with nothing in the place of comments, so that the reader counts lines as an editor does."""
-    for line in handle:
-        yield "\n" if line.startswith("#") else line
+def _rows(handle: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows that hold something, each with the number of its line."""
+    lines = ("\n" if line.startswith("#") else line for line in handle)
+    reader = csv.reader(lines, skipinitialspace=True, strict=True)
+    for row in reader:
+        if any(cell.strip() for cell in row):
+            yield reader.line_num, [cell.strip() for cell in row]
 
 
-def _points(path: Path, reader: csv.DictReader[str]) -> Iterator[LiteraturePoint]:
-    columns = [name.strip() for name in reader.fieldnames or ()]
+def _points(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[LiteraturePoint]:
+    _, columns = next(rows, (0, []))
     missing = [name for name in REQUIRED if name not in columns]
     unknown = [name for name in columns if name not in (*REQUIRED, *OPTIONAL)]
     if missing or unknown or len(set(columns)) < len(columns):
@@ -59,16 +62,13 @@ def _points(path: Path, reader: csv.DictReader[str]) -> Iterator[LiteraturePoint
             f"{path}: the columns must be {', '.join(REQUIRED)} and, if known, {', '.join(OPTIONAL)}; it has "
             f"{', '.join(columns) or 'none'}"
         )
-    reader.fieldnames = columns
-    for row in reader:
-        if None in row or None in row.values():
-            raise ValueError(
-                f"{path}, line {reader.line_num}: it must have {len(columns)} values, as the first line has"
-            )
-        values = {name: text.strip() for name, text in row.items() if text.strip() or name not in OPTIONAL}
+    for number, row in rows:
+        if len(row) != len(columns):
+            raise ValueError(f"{path}, line {number}: it must have {len(columns)} values, as the first line has")
+        values = {name: text for name, text in zip(columns, row, strict=True) if text or name not in OPTIONAL}
         try:
             yield LiteraturePoint.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
-            where = f"{path}, line {reader.line_num}, {'.'.join(map(str, first['loc']))}"
+            where = f"{path}, line {number}, {'.'.join(map(str, first['loc']))}"
             raise ValueError(f"{where}: {first['msg']}, it is {first['input']!r}") from error

@@ -103,17 +103,22 @@ def protocols_text(work_chain: str) -> str:
     return "\n".join(described) + "\n" + table(("key", *(f"`{name}`" for name in flat)), rows)
 
 
+ELEMENT_COLUMNS = (
+    ("melting_temperature", "fusion_enthalpy", "cohesive_energy", "magnetic_moment"),
+    ("lattice", "a", "c", "melting_lattice", "melting_a", "melting_c"),
+    ("group", "sources"),
+)
+"""Columns of the table of the elements, in three tables, each of which fits on a page."""
+
+
 def elements_text() -> str:
     """Return the table of the elements, what its columns are, and its sources."""
-    columns = list(parameters(Element))
-    rows = [[_value(getattr(each, name)) for name in columns] for each in elements().values()]
-    return "\n\n".join(
-        [
-            parameters_text(Element),
-            table(columns, rows),
-            table(("source", "what it is"), [(f"`{key}`", text) for key, text in SOURCES.items()]),
-        ]
-    )
+    parts = [
+        table(names, [[_value(getattr(each, name)) for name in names] for each in elements().values()])
+        for names in (("symbol", *columns) for columns in ELEMENT_COLUMNS)
+    ]
+    sources = table(("source", "what it is"), [(f"`{key}`", text) for key, text in SOURCES.items()])
+    return "\n\n".join([parameters_text(Element), *parts, sources])
 
 
 def commands(group: click.Group = main, name: str = PROGRAM) -> Iterator[tuple[str, click.Command, click.Context]]:

@@ -20,7 +20,7 @@ def written(tmp_path):
 
 
 def test_points_come_by_source_and_pressure(written):
-    path = written(f"{HEAD}# by X-rays\n\n10, 1800, , Brown\n5,1600,30,Brown\n0,1358,1,Adams\n")
+    path = written(f"# mine\n\n{HEAD}# by X-rays\n\n10, 1800, , Brown\n5,1600,30,Brown\n0,1358,1,Adams\n")
     points = [
         (point.source, point.pressure_gpa, point.temperature_k, point.uncertainty_k) for point in read_literature(path)
     ]
