@@ -234,14 +234,15 @@ def _end(notes: Sequence[str], output_format: str, write: Callable[..., None], w
 
 def _name(point: AmbientPoint) -> str:
     if point.kind == "coexistence":
-        return point.potential
+        return f"{point.potential} (training unfinished)" if point.unfinished else point.potential
     return f"{len(point.potential_uuids)} {point.kind}, {point.potential}"
 
 
 def _point_record(point: AmbientPoint) -> dict[str, Any]:
     keys = ("pk", "element", "lattice", "kind", "potential", "protocol", "verdict")
     numbers = ("melting_temperature_k", "standard_uncertainty_k")
-    return {key: getattr(point, key) for key in (*keys, *numbers)}
+    record = {key: getattr(point, key) for key in (*keys, *numbers)}
+    return {**record, "potential_unfinished": point.unfinished}
 
 
 def _record(each: Comparison) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class AmbientPoint:
     :param potential: label of the potential; of models, that of their teacher.
     :param potential_sha256: checksum of the potential; empty for models.
     :param potential_uuids: of the potentials behind it.
+    :param unfinished: the training of the potential is known not to have ended.
     """
 
     pk: int
@@ -46,6 +47,7 @@ class AmbientPoint:
     potential: str
     potential_sha256: str
     potential_uuids: tuple[str, ...]
+    unfinished: bool = False
 
     @property
     def notation(self) -> str:
@@ -120,6 +122,7 @@ def _coexistence(element: str | None, protocol: str | None, parts: set[int]) -> 
             potential=point.potential,
             potential_sha256=point.details["potential_sha256"],
             potential_uuids=(str(point.details["potential_uuid"]),),
+            unfinished=point.unfinished,
         )
 
 

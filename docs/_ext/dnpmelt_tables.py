@@ -104,9 +104,9 @@ def protocols_text(work_chain: str) -> str:
 
 
 ELEMENT_COLUMNS = (
-    ("melting_temperature", "fusion_enthalpy", "cohesive_energy", "magnetic_moment"),
+    ("melting_temperature", "fusion_enthalpy", "cohesive_energy"),
     ("lattice", "a", "c", "melting_lattice", "melting_a", "melting_c"),
-    ("group", "sources"),
+    ("group", "magnetic_moment", "sources"),
 )
 """Columns of the table of the elements, in three tables, each of which fits on a page."""
 

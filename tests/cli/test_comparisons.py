@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from provenance.stored_points import cohesive_energy, store, store_chain
 
 from aiida_dnpmelt.cli import main
+from aiida_dnpmelt.data.potential import PotentialData
 
 METALS = {"Ag": ("fcc", 1200.0), "Cu": ("fcc", 1400.0), "Mo": ("bcc", 2800.0), "Ti": ("hcp", 1633.0)}
 
@@ -62,6 +63,15 @@ class TestExperiment:
         rows = list(csv.DictReader(io.StringIO(result.stdout)))
         assert [row["element"] for row in rows] == ["Ag", "Cu", "Mo", "Ti"]
         assert float(rows[0]["error_percent"]) == pytest.approx(100 * silver["error_k"] / 1234.93)
+
+    def test_unfinished_training_is_told(self, tm, aiida_profile_clean, potentials_folder):
+        potential = PotentialData.from_file(potentials_folder / "Cu_u3.eam", label="half")
+        potential.base.attributes.set("training", {"ended": False, "last_step": 218_000, "planned_steps": 3_000_000})
+        potential.store()
+        store(potential_label="half", potential_sha256=potential.sha256)
+        assert "half (training unfinished)" in tm("experiment").output
+        (record,) = json.loads(tm("cohesive", "--format", "json").output)["points"]
+        assert record["potential_unfinished"] is True
 
     def test_whole_chain_is_told_with_its_models_and_their_teacher(self, tm, aiida_profile_clean):
         chain = store_chain()
