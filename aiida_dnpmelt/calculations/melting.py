@@ -111,6 +111,13 @@ def melting_result(
     )
 
 
+def final_temperature(result: Mapping[str, Any]) -> tuple[float, float]:
+    """Return T_m of a result of the whole chain and its standard uncertainty in K, corrected where that is known."""
+    name = "corrected_" if result["corrected_melting_temperature_k"] is not None else ""
+    uncertainty = "corrected_uncertainty_k" if name else "standard_uncertainty_k"
+    return result[f"{name}melting_temperature_k"], result[uncertainty]
+
+
 def _measured(point: Mapping[str, Any]) -> Measured:
     return Measured(point["melting_temperature_k"], point["standard_uncertainty_k"])
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +14,11 @@ from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
 from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
 
+if TYPE_CHECKING:
+    from aiida_dnpmelt.report.literature import LiteraturePoint
+
 CURVE = ("P/GPa", "T_m/K", "verdict", "law/K", "slope/(K/GPa)")
+LITERATURE = ("source", "P/GPa", "T_m/K", "law less it/K")
 ESTIMATES = ("element", "group", "E_coh/(eV/atom)", "T_m/K", "T_m(exp)/K", "off/%")
 
 
@@ -25,6 +31,12 @@ ESTIMATES = ("element", "group", "E_coh/(eV/atom)", "T_m/K", "T_m(exp)/K", "off/
     "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw it into this file: .svg, .png or .pdf."
 )
 @click.option("--force", is_flag=True, help="Overwrite the file of the plot if it exists.")
+@click.option(
+    "--literature",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV file of points to compare with: columns pressure_gpa, temperature_k, source, and uncertainty_k if known.",
+)
+@click.option("--beside", type=int, multiple=True, help="PK of a melting curve to draw on the same plot; repeatable.")
 @format_option("table", "json")
 @profile_option
 def curve(
@@ -34,6 +46,8 @@ def curve(
     unfinished: bool,
     plot: Path | None,
     force: bool,
+    literature: Path | None,
+    beside: tuple[int, ...],
     output_format: str,
 ) -> None:
     """Fit the melting curve of an element and a potential to its melting temperatures at three or more pressures.
@@ -42,9 +56,10 @@ def curve(
     with the way back to its points.
     """
     from aiida_dnpmelt.provenance.query import melting_curve_of, melting_points
-    from aiida_dnpmelt.report.melting_curve import write_curve
+    from aiida_dnpmelt.report.melting_curve import Picture, write_curve
 
     check_plot(plot, force)
+    others, known = _curves(beside, plot), _literature(literature)
     points = melting_points(symbol, None, potential, protocol, None if unfinished else "valid")
     found = [point for point in points if not point.superseded]
     labels = sorted({f"{point.potential} ({point.details['potential_sha256'][:12]})" for point in found})
@@ -57,13 +72,44 @@ def curve(
         raise click.ClickException(f"{len(found)} points of {symbol}: {exception}{hint}") from exception
     details = node.get_dict()
     if output_format == "json":
-        click.echo(json.dumps({"pk": node.pk, **details}, indent=2))
+        compared = {} if literature is None else {"literature": _compared(details, known)}
+        click.echo(json.dumps({"pk": node.pk, **details, **compared}, indent=2))
     else:
         _print_curve(node.pk, details)
+        if known:
+            _print_literature(_compared(details, known))
     if plot is not None:
-        draw(write_curve, details, plot)
+        draw(write_curve, Picture([details, *others], known), plot)
         if output_format == "table":
             click.echo(f"{plot} written")
+
+
+def _curves(pks: Sequence[int], plot: Path | None) -> list[dict[str, Any]]:
+    """Return stored curves.
+
+    :raises ClickException: if one is none, or there is no plot.
+    """
+    from aiida_dnpmelt.provenance.query import stored_curve
+
+    if pks and plot is None:
+        raise click.ClickException("--beside: there is no plot to draw it on, give --plot")
+    try:
+        return [stored_curve(pk).get_dict() for pk in pks]
+    except ValueError as exception:
+        raise click.ClickException(f"--beside: {exception}") from exception
+
+
+def _literature(path: Path | None) -> list[LiteraturePoint]:
+    """Return the points of a file, none without one.
+
+    :raises ClickException: if it cannot be read.
+    """
+    from aiida_dnpmelt.report.literature import read_literature
+
+    try:
+        return [] if path is None else read_literature(path)
+    except ValueError as exception:
+        raise click.ClickException(f"--literature: {exception}") from exception
 
 
 def _print_curve(pk: int, details: dict[str, Any]) -> None:
@@ -95,6 +141,38 @@ def _print_curve(pk: int, details: dict[str, Any]) -> None:
     if best["maximum_gpa"] is not None:
         click.echo(f"T_m passes through a maximum at {best['maximum_gpa']:.1f} GPa")
     click.echo(f"[OK] kept as node {pk}")
+
+
+def _compared(curve: dict[str, Any], points: Sequence[LiteraturePoint]) -> list[dict[str, Any]]:
+    """Return points of the literature with T_m of the curve less theirs, empty beyond the pressures of the curve."""
+    from aiida_dnpmelt.calculations.melting_curve import stored_fit
+
+    fit, rows = stored_fit(curve), []
+    low, high = min(curve["pressures_gpa"]), max(curve["pressures_gpa"])
+    for point in points:
+        row = {**point.model_dump(), "difference_k": None, "difference_uncertainty_k": None}
+        if low <= point.pressure_gpa <= high:
+            own = fit.temperature_k(point.pressure_gpa)
+            row["difference_k"] = own.value - point.temperature_k
+            row["difference_uncertainty_k"] = math.hypot(own.uncertainty, point.uncertainty_k or 0.0)
+        rows.append(row)
+    return rows
+
+
+def _print_literature(compared: Sequence[dict[str, Any]]) -> None:
+    from aiida_dnpmelt.provenance.query import notation
+
+    rows = []
+    for row in compared:
+        temperature, uncertainty = row["temperature_k"], row["uncertainty_k"]
+        known = f"{temperature:g}" if not uncertainty else notation(temperature, uncertainty)
+        difference = "beyond the curve"
+        if row["difference_k"] is not None:
+            difference = notation(row["difference_k"], row["difference_uncertainty_k"])
+        values = (row["source"], f"{row['pressure_gpa']:g}", known, difference)
+        rows.append(dict(zip(LITERATURE, values, strict=True)))
+    click.echo()
+    echo_rows(rows, LITERATURE, "table")
 
 
 @click.command()

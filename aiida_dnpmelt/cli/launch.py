@@ -100,7 +100,23 @@ def _forecast(builder: ProcessBuilder) -> str:
             f"  {found.n_atoms} atoms, first guess {found.temperature_k:.0f} K, {builder.pressure.value:g} GPa",
             f"  {found.runs} runs of {found.time_ps:.0f} ps, some {found.jobs} jobs",
             f"  {found.atom_steps:.3g} atom-steps, some {hours:.2g} core-hours ({source})",
+            *_window(builder),
             "  more if the first guess is far off; nothing new is started beyond "
             f"{builder.plan['budget_atom_steps']:.3g} atom-steps",
         ]
     )
+
+
+def _window(builder: ProcessBuilder) -> list[str]:
+    """Return how good a guess must be, if the latent heat of the element is known."""
+    from aiida_dnpmelt.data.elements import elements
+    from aiida_dnpmelt.physics.plan import Plan, coexistence_window
+
+    species = {kind.symbol for kind in builder.structure.kinds}
+    entropy = elements()[species.pop()].fusion_entropy_k if len(species) == 1 and species <= set(elements()) else None
+    if entropy is None:
+        return []
+    share = coexistence_window(entropy, Plan(**builder.plan.get_dict()).criteria.heat_capacity_k)
+    return [
+        f"  by the latent heat both phases live from guesses within {share:.0%} of T_m; runs that lose one bracket it"
+    ]

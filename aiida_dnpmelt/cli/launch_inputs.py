@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from aiida.orm import InstalledCode, StructureData, WorkChainNode
     from ase import Atoms
 
+    from aiida_dnpmelt.data.elements import Element
     from aiida_dnpmelt.data.potential import PotentialData
 
 _COEXISTENCE = (
     click.option("--element", help="Chemical symbol; its lattice and guess come from the table of the elements."),
     click.option(
-        "--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the tabulated."
+        "--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the one it melts from."
     ),
     click.option(
         "--structure", "structure_file", type=click.Path(exists=True, dir_okay=False), help="Or a file of it."
@@ -85,8 +86,9 @@ def potential_of(identifier: str | None, file: Path | None, option: str = "--pot
 
 
 def load_structure(symbol: str | None, lattice: str | None, file: str | None) -> StructureData:
-    """Return the crystal of an element, or of a file.
+    """Return the crystal of an element, or of a file; where an element has two lattices, say which one it is.
 
+    :param lattice: that of the element, by default the one from which it melts.
     :raises ValueError: if neither or both are given, or there is no such crystal; it names the option.
     """
     from aiida.orm import StructureData
@@ -99,11 +101,28 @@ def load_structure(symbol: str | None, lattice: str | None, file: str | None) ->
     if file is not None:
         return StructureData(ase=_read(file))
     entry = element(str(symbol))
-    if entry.a is None:
-        raise ValueError(f"--element: the table has no lattice of {symbol}: give --structure")
-    if lattice is None or lattice == entry.lattice:
-        return StructureData(ase=crystal(entry.symbol, entry.lattice, entry.a, entry.c))
-    raise ValueError(f"--lattice: the table has {symbol} as {entry.lattice}: give --structure for {lattice}")
+    chosen = lattice or entry.melting_lattice
+    try:
+        crystal_of_table = crystal(entry.symbol, chosen, *entry.lengths(chosen))
+    except ValueError as exception:
+        option, remedy = ("--lattice", f"--structure for {lattice}") if lattice else ("--element", "--structure")
+        raise ValueError(f"{option}: {exception}: give {remedy}") from exception
+    if entry.lattice != entry.melting_lattice:
+        click.echo(_which_lattice(entry, chosen), err=True)
+    return StructureData(ase=crystal_of_table)
+
+
+def _which_lattice(entry: Element, chosen: str) -> str:
+    """Return what is to be known of an element that melts from another lattice than it has at room temperature."""
+    if chosen == entry.melting_lattice:
+        text = f"{entry.symbol} is taken as {chosen}, from which it melts"
+        return (
+            text if entry.a is None else f"{text}; at room temperature it is {entry.lattice}: --lattice {entry.lattice}"
+        )
+    return (
+        f"{entry.symbol} is taken as {chosen}, but it melts from {entry.melting_lattice}: the T_m of {chosen} is that "
+        "of a crystal which is not the stable one there"
+    )
 
 
 def _read(file: str) -> Atoms:

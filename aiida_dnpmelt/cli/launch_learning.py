@@ -22,7 +22,9 @@ REFERENCE = "dnpmelt.label_reference"
 
 _OPTIONS = (
     click.option("--element", help="Chemical symbol; its lattice and guess come from the table of the elements."),
-    click.option("--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the usual."),
+    click.option(
+        "--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the one it melts from."
+    ),
     click.option(
         "--structure", "structure_file", type=click.Path(exists=True, dir_okay=False), help="Or a file of it."
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aiida_dnpmelt.cli.comparisons import cohesive, experiment
 from aiida_dnpmelt.cli.curves import curve, estimate
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.sizes import size
@@ -161,7 +162,5 @@ def _row(point: MeltingPoint) -> dict[str, object]:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-tm.add_command(curve)
-tm.add_command(sweep)
-tm.add_command(estimate)
-tm.add_command(size)
+for _command in (experiment, curve, sweep, size, cohesive, estimate):
+    tm.add_command(_command)

@@ -48,6 +48,8 @@ PRINTED: Mapping[str, Relation] = {
 """The relations of the groups as they are printed, by the names of the table of the elements."""
 LARGEST_EV = 20.0
 """Cohesive energy in eV/atom above which no element is."""
+FEWEST_ELEMENTS = 3
+"""Elements that a line with errors needs."""
 
 
 def relation_of(group: str, mapping: str = "corrected") -> Relation:
@@ -115,7 +117,7 @@ def fit(cohesive_energies_ev: Sequence[float], temperatures_k: Sequence[float], 
     :param temperatures_k: melting temperatures in K.
     :raises ValueError: if there are fewer than three elements, or the numbers of both differ.
     """
-    if len(cohesive_energies_ev) != len(temperatures_k) or len(temperatures_k) < 3:
+    if len(cohesive_energies_ev) != len(temperatures_k) or len(temperatures_k) < FEWEST_ELEMENTS:
         counted = f"{len(cohesive_energies_ev)} energies and {len(temperatures_k)} temperatures"
         raise ValueError(f"{counted} given, as many of both are needed, three at least")
     x, y = np.asarray(cohesive_energies_ev, dtype=float) / kB, np.asarray(temperatures_k, dtype=float)

@@ -95,6 +95,17 @@ def next_guesses(bounds: Bracket, number: int, step: float) -> list[float]:
     raise ValueError("no run froze or melted: nothing bounds the melting temperature")
 
 
+def coexistence_window(fusion_entropy_k: float, heat_capacity_k: float) -> float:
+    """Return the share of T_m that a guess may be off by, so that both phases live at the end: L/(2 c_p T_m).
+
+    Enthalpy is constant, so a wrong guess melts or freezes some of the cell, and half of it is there to do so.
+
+    :param fusion_entropy_k: L/T_m in k_B an atom.
+    :param heat_capacity_k: c_p in k_B an atom.
+    """
+    return fusion_entropy_k / (2 * heat_capacity_k)
+
+
 @dataclass(frozen=True)
 class Forecast:
     """What a melting temperature is expected to take, if the guess is good.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.common.links import LinkType
 
+from aiida_dnpmelt.calculations.melting_curve import SCHEMA as CURVE_SCHEMA
 from aiida_dnpmelt.calculations.melting_curve import curve_points, melting_curve
 from aiida_dnpmelt.data.potential import PotentialData
 
@@ -265,11 +266,34 @@ def melting_curve_of(points: Sequence[MeltingPoint]) -> orm.Dict:
     """
     curve_points([point.details for point in points])
     nodes = {f"point_{point.node_pk}": orm.load_node(point.node_pk) for point in points}
-    wanted = {node.pk for node in nodes.values()}
+    return stored_result("melting_curve", nodes) or melting_curve(**nodes)
+
+
+def stored_curve(pk: int) -> orm.Dict:
+    """Return a melting curve that is stored.
+
+    :raises ValueError: if the node is none.
+    """
+    node: orm.Dict | None = orm.QueryBuilder().append(orm.Dict, filters={"id": pk}).first(flat=True)
+    if node is None or node.base.attributes.get("schema", None) != CURVE_SCHEMA:
+        raise ValueError(f"node {pk} is no melting curve: `aiida-dnpmelt tm curve` makes one and tells its PK")
+    return node
+
+
+def stored_result(function: str, nodes: Mapping[str, orm.Data], values: Mapping[str, Any] | None = None) -> Any:
+    """Return the result of a calculation function that was called with just these inputs, None if none was.
+
+    :param nodes: inputs, by any names.
+    :param values: further inputs by name, with their plain values.
+    """
+    wanted, plain = {node.pk for node in nodes.values()}, dict(values or {})
     first = next(iter(nodes.values()))
     for process in first.base.links.get_outgoing(orm.CalcFunctionNode).all_nodes():
-        behind = {node.pk for node in process.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all_nodes()}
-        if process.process_label == "melting_curve" and process.is_finished_ok and behind == wanted:
-            known: orm.Dict = process.outputs.result
-            return known
-    return melting_curve(**nodes)
+        if process.process_label != function or not process.is_finished_ok:
+            continue
+        links = process.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()
+        behind = {link.node.pk for link in links if link.link_label not in plain}
+        said = {link.link_label: link.node.value for link in links if link.link_label in plain}
+        if behind == wanted and said == plain:
+            return process.outputs.result
+    return None

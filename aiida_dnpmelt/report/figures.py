@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,60 @@ def diagonal(axes: Axes) -> None:
     high = max(axes.get_xlim()[1], axes.get_ylim()[1])
     axes.plot([low, high], [low, high], color="black", linewidth=0.6)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+
+
+def label_points(axes: Axes, points: Iterable[tuple[str, float, float]]) -> None:
+    """Write a name beside each of its points, given as name, x and y, where there is room; once if they share x.
+
+    The limits of the axes must be final.
+    """
+    highest: dict[tuple[str, float], float] = {}
+    taken = []
+    for name, x, y in sorted(points):
+        highest[name, x] = max(highest.get((name, x), y), y)
+        taken.append((*_in_points(axes, x, y), 6.0))
+    for (name, x), y in sorted(highest.items(), key=lambda item: item[0][1]):
+        place = _in_points(axes, x, y)
+        free = [
+            offset
+            for offset in _LABEL_OFFSETS
+            if all(_apart(place, offset, name, (other_x, other_y), width) for other_x, other_y, width in taken)
+        ]
+        offset = free[0] if free else _LABEL_OFFSETS[0]
+        taken.append((place[0] + offset[0], place[1] + offset[1], _label_width(name)))
+        axes.annotate(
+            name, (x, y), xytext=offset, textcoords="offset points", fontsize="small", ha="center", va="center"
+        )
+
+
+_LABEL_OFFSETS = tuple(
+    (round(distance * math.cos(angle), 1), round(distance * math.sin(angle), 1))
+    for distance in (12, 18, 24)
+    for angle in (-0.6, 2.5, 0.0, math.pi, -1.57, 1.57, 0.6, -2.5)
+)
+"""Where the middle of a name may be from its point, in points: at the right below, around it, then further out."""
+_LABEL_HEIGHT = 9.0
+
+
+def _label_width(name: str) -> float:
+    return 6.5 * len(name)
+
+
+def _in_points(axes: Axes, x: float, y: float) -> tuple[float, float]:
+    """Return a place in points from the lower left corner of the axes, about: the layout is not known yet."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    whole = axes.get_window_extent()
+    scale = 72 / axes.figure.dpi
+    return scale * whole.width * (x - left) / (right - left), scale * whole.height * (y - low) / (high - low)
+
+
+def _apart(
+    place: tuple[float, float], offset: tuple[float, float], name: str, other: tuple[float, float], width: float
+) -> bool:
+    """Tell whether a name beside a place is apart from another one, or from a point, of a width in points."""
+    beside = abs(place[0] + offset[0] - other[0]) > (_label_width(name) + width) / 2
+    above = abs(place[1] + offset[1] - other[1]) > (_LABEL_HEIGHT + min(width, _LABEL_HEIGHT)) / 2
+    return beside or above
 
 
 def temperatures_figure(temperatures: Sequence[Temperature]) -> Figure:

@@ -1,8 +1,10 @@
-"""The figure of a melting curve."""
+"""The figure of melting curves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,42 +12,86 @@ import numpy as np
 
 from aiida_dnpmelt.calculations.melting_curve import stored_fit
 from aiida_dnpmelt.report.figures import COLOURS, new_figure, page_style
+from aiida_dnpmelt.report.literature import LiteraturePoint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _DPI = 200
+_MARKERS = "^vD<>PX*"
+"""Markers of the sources of the literature, in turn."""
 
 
-def write_curve(curve: Mapping[str, Any], path: Path) -> None:
-    """Write the figure of a melting curve, by the suffix of the path.
+@dataclass(frozen=True)
+class Picture:
+    """What the figure shows.
+
+    :param curves: dictionaries of melting curves, each with its points.
+    :param literature: points to draw beside them.
+    """
+
+    curves: Sequence[Mapping[str, Any]]
+    literature: Sequence[LiteraturePoint] = ()
+
+
+def write_curve(picture: Picture, path: Path) -> None:
+    """Write the figure of melting curves, by the suffix of the path.
 
     :raises ImportError: without the extra ``[report]``.
     """
     with page_style():
-        curve_figure(curve).savefig(path, dpi=_DPI)
+        curve_figure(picture).savefig(path, dpi=_DPI)
 
 
-def curve_figure(curve: Mapping[str, Any]) -> Figure:
-    """Return points with their 95 % intervals, and the best law with its 95 % band."""
+def curve_figure(picture: Picture) -> Figure:
+    """Return points with their 95 % intervals, the best law of each curve with its 95 % band, and the literature."""
     figure = new_figure(5.6, 4.0)
-    draw_curve(figure.subplots(), curve)
+    draw_curves(figure.subplots(), picture)
     return figure
 
 
-def draw_curve(axes: Axes, curve: Mapping[str, Any]) -> None:
-    """Draw points with their 95 % intervals, and the best law with its 95 % band."""
+def draw_curves(axes: Axes, picture: Picture) -> None:
+    """Draw what `curve_figure` returns."""
+    names = [f"{curve['element']}, {curve['potential_label']}" for curve in picture.curves]
+    alone = len(names) == 1
+    for index, (name, curve) in enumerate(zip(names, picture.curves, strict=True)):
+        colour = COLOURS[index % len(COLOURS)]
+        _draw_law(axes, curve, colour, "" if alone else name)
+        _draw_points(axes, curve, "black" if alone else colour, legend=alone)
+    for (source, points), marker in zip(_by_source(picture.literature).items(), cycle(_MARKERS)):
+        axes.errorbar(
+            [point.pressure_gpa for point in points],
+            [point.temperature_k for point in points],
+            [1.96 * (point.uncertainty_k or np.nan) for point in points],
+            fmt=marker,
+            color="0.45",
+            fillstyle="none",
+            capsize=2,
+            label=source,
+        )
+    axes.set(xlabel="pressure in GPa", ylabel="T_m in K", title=names[0] if alone else None)
+    axes.legend(fontsize="small")
+
+
+def _draw_law(axes: Axes, curve: Mapping[str, Any], colour: str, name: str) -> None:
+    """Draw the best law of a curve from its first to its last point."""
     pressures = np.array(curve["pressures_gpa"])
     line = np.linspace(pressures.min(), pressures.max(), 200)
     fit = stored_fit(curve)
     values = [fit.temperature_k(pressure) for pressure in line]
     middle = np.array([each.value for each in values])
     width = 1.96 * np.array([each.uncertainty for each in values])
-    axes.fill_between(line, middle - width, middle + width, color=COLOURS[0], alpha=0.2, label="95 % band")
-    axes.plot(line, middle, color=COLOURS[0], label=curve["law"].replace("_", "-"))
+    axes.fill_between(
+        line, middle - width, middle + width, color=colour, alpha=0.2, label=None if name else "95 % band"
+    )
+    axes.plot(line, middle, color=colour, label=name or curve["law"].replace("_", "-"))
+
+
+def _draw_points(axes: Axes, curve: Mapping[str, Any], colour: str, legend: bool) -> None:
+    """Draw the points of a curve with 95 % intervals, open ones where they are unfinished."""
+    pressures, temperatures = np.array(curve["pressures_gpa"]), np.array(curve["melting_temperatures_k"])
     bars = 1.96 * np.array(curve["standard_uncertainties_k"])
-    temperatures = np.array(curve["melting_temperatures_k"])
     for good, marker in ((True, "o"), (False, "s")):
         chosen = np.array([(verdict == "valid") == good for verdict in curve["verdicts"]])
         if chosen.any():
@@ -54,10 +100,15 @@ def draw_curve(axes: Axes, curve: Mapping[str, Any]) -> None:
                 temperatures[chosen],
                 bars[chosen],
                 fmt=marker,
-                color="black",
+                color=colour,
                 fillstyle="full" if good else "none",
                 capsize=2,
-                label="valid" if good else "unfinished",
+                label=("valid" if good else "unfinished") if legend else None,
             )
-    axes.set(xlabel="pressure in GPa", ylabel="T_m in K", title=f"{curve['element']}, {curve['potential_label']}")
-    axes.legend(fontsize="small")
+
+
+def _by_source(points: Sequence[LiteraturePoint]) -> dict[str, list[LiteraturePoint]]:
+    found: dict[str, list[LiteraturePoint]] = {}
+    for point in points:
+        found.setdefault(point.source, []).append(point)
+    return found

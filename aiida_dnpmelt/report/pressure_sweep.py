@@ -11,7 +11,7 @@ import numpy as np
 from aiida_dnpmelt.calculations.melting_curve import stored_fit
 from aiida_dnpmelt.provenance.query import notation
 from aiida_dnpmelt.report.figures import COLOURS, new_figure, page_style
-from aiida_dnpmelt.report.melting_curve import draw_curve
+from aiida_dnpmelt.report.melting_curve import Picture, draw_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,7 @@ def write_sweep(result: tuple[Mapping[str, Any], Mapping[str, Any] | None], path
         if curve is None:
             _draw_points(upper, sweep)
         else:
-            draw_curve(upper, curve)
+            draw_curves(upper, Picture([curve]))
             upper.set(xlabel="")
         _draw_slopes(lower, sweep, curve)
         figure.savefig(path, dpi=_DPI)

@@ -47,6 +47,14 @@ class ProtocolsTable(Table):
     make = staticmethod(dnpmelt_tables.protocols_text)
 
 
+class ElementsTable(SphinxDirective):
+    """The table of the elements, with its columns and sources."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the tables as nodes."""
+        return self.parse_text_to_nodes(dnpmelt_tables.elements_text())
+
+
 class Commands(SphinxDirective):
     """All commands of the command line, a section each."""
 
@@ -68,6 +76,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("dnpmelt-settings", SettingsTable)
     app.add_directive("dnpmelt-parameters", ParametersTable)
     app.add_directive("dnpmelt-protocols", ProtocolsTable)
+    app.add_directive("dnpmelt-elements", ElementsTable)
     app.add_directive("dnpmelt-commands", Commands)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 

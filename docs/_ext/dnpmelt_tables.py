@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from aiida_dnpmelt.cli import main
+from aiida_dnpmelt.data.elements import SOURCES, Element, elements
 from aiida_dnpmelt.workchains.protocols import load_protocols
 
 PROGRAM = "aiida-dnpmelt"
@@ -100,6 +101,24 @@ def protocols_text(work_chain: str) -> str:
     keys = dict.fromkeys(key for values in flat.values() for key in values if key != "description")
     rows = [(f"`{key}`", *(_value(values.get(key)) for values in flat.values())) for key in keys]
     return "\n".join(described) + "\n" + table(("key", *(f"`{name}`" for name in flat)), rows)
+
+
+ELEMENT_COLUMNS = (
+    ("melting_temperature", "fusion_enthalpy", "cohesive_energy"),
+    ("lattice", "a", "c", "melting_lattice", "melting_a", "melting_c"),
+    ("group", "magnetic_moment", "sources"),
+)
+"""Columns of the table of the elements, in three tables, each of which fits on a page."""
+
+
+def elements_text() -> str:
+    """Return the table of the elements, what its columns are, and its sources."""
+    parts = [
+        table(names, [[_value(getattr(each, name)) for name in names] for each in elements().values()])
+        for names in (("symbol", *columns) for columns in ELEMENT_COLUMNS)
+    ]
+    sources = table(("source", "what it is"), [(f"`{key}`", text) for key, text in SOURCES.items()])
+    return "\n\n".join([parameters_text(Element), *parts, sources])
 
 
 def commands(group: click.Group = main, name: str = PROGRAM) -> Iterator[tuple[str, click.Command, click.Context]]:

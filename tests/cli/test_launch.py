@@ -38,6 +38,26 @@ def test_dry_run_tells_the_cost_and_runs_nothing(launch):
     assert orm.QueryBuilder().append(orm.ProcessNode).count() == before
 
 
+def test_dry_run_says_how_good_a_guess_must_be(launch):
+    assert "by the latent heat both phases live from guesses within 15% of T_m" in launch("--dry-run").output
+
+
+def test_element_is_taken_as_what_melts_and_that_is_said(launch):
+    """The conventional cell has 2 atoms in bcc, and 4 in the orthogonal one of hcp."""
+    zirconium = {"file": "Zr_mm.eam.fs", "element": "Zr"}
+    result = launch("--dry-run", **zirconium)
+    assert result.exit_code == 0, result.output
+    assert "Zr is taken as bcc, from which it melts; at room temperature it is hcp: --lattice hcp" in result.output
+    assert "Zr2 with Zr_mm.eam.fs" in result.output
+    result = launch("--dry-run", "--lattice", "hcp", **zirconium)
+    assert "Zr is taken as hcp, but it melts from bcc" in result.output
+    assert "Zr4 with Zr_mm.eam.fs" in result.output
+    result = launch("--dry-run", "--lattice", "fcc", **zirconium)
+    assert result.exit_code == 1
+    assert "--lattice: the table has Zr as bcc and hcp: give --structure for fcc" in result.output
+    assert "is taken as" not in launch("--dry-run").output, "copper has one lattice"
+
+
 def test_dry_run_of_a_paper_sized_cell(launch):
     result = launch("--dry-run", "--protocol", "paper", "--seed", "3", "--seed", "4")
     assert "21952 atoms" in result.output

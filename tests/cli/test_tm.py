@@ -205,3 +205,36 @@ class TestCurve:
         result = tm("curve", "--element", "Cu")
         assert "there are points of 2 potentials, choose by --potential: ['Cu_mishin1" in result.output
         assert tm("curve", "--element", "Cu", "--potential", "mishin").exit_code == 0
+
+    def test_literature_stands_beside_the_curve(self, tm, copper, tmp_path):
+        points = tmp_path / "points.csv"
+        points.write_text("source,pressure_gpa,temperature_k,uncertainty_k\nAdams,5,1500,30\nBrown,40,2500,\n")
+        plot = tmp_path / "curve.svg"
+        result = tm("curve", "--element", "Cu", "--literature", str(points), "--plot", str(plot))
+        assert result.exit_code == 0, result.output
+        lines = [line.split() for line in result.output.splitlines()]
+        assert ["Brown", "40", "2500", "beyond", "the", "curve"] in lines
+        (adams,) = [line for line in lines if line[:1] == ["Adams"]]
+        assert adams[1:] == ["5", "1500(30)", "-13(30)"], "1330 K sqrt(1 + 5/20) is 1487 K"
+        assert all(f"<!-- {source} -->" in plot.read_text() for source in ("Adams", "Brown"))
+        content = json.loads(tm("curve", "--element", "Cu", "--literature", str(points), "--format", "json").output)
+        assert [row["difference_k"] is None for row in content["literature"]] == [False, True]
+        points.write_text("pressure_gpa,temperature_k\n5,1500\n")
+        result = tm("curve", "--element", "Cu", "--literature", str(points))
+        assert result.exit_code == 1
+        assert "--literature: " in result.output
+        assert "the columns must be pressure_gpa, temperature_k, source" in result.output
+
+    def test_stored_curves_are_drawn_beside(self, tm, copper, tmp_path):
+        for pressure in (0.0, 5.0, 10.0):
+            store(element="Ni", pressure_gpa=pressure, melting_temperature_k=1700 + 40 * pressure)
+        other = json.loads(tm("curve", "--element", "Ni", "--format", "json").output)["pk"]
+        plot = tmp_path / "curves.svg"
+        result = tm("curve", "--element", "Cu", "--beside", str(other), "--plot", str(plot))
+        assert result.exit_code == 0, result.output
+        text = plot.read_text()
+        assert all(f"<!-- {symbol}, Cu_mishin1.eam.alloy -->" in text for symbol in ("Cu", "Ni"))
+        assert "--beside: there is no plot" in tm("curve", "--element", "Cu", "--beside", str(other)).output
+        result = tm("curve", "--element", "Cu", "--beside", "999999", "--plot", str(tmp_path / "none.png"))
+        assert result.exit_code == 1
+        assert "--beside: node 999999 is no melting curve" in result.output

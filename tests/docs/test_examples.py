@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from aiida_dnpmelt.cli import main
+from aiida_dnpmelt.report.literature import read_literature
 
 from .conftest import DOCS, PAGES
 
@@ -26,11 +27,14 @@ SHORT = (
     "tm show",
     "tm frames",
     "tm estimate",
+    "tm experiment --unfinished",
+    "tm cohesive --unfinished",
     "report PK",
     "--dry-run",
     "--help",
 )
 """Commands that are run; the others change the machine or take long, so that only their words are checked."""
+LITERATURE = "{code-block} text\n:caption: literature.csv"
 
 
 def blocks(page: Path, opening: str) -> list[str]:
@@ -76,6 +80,13 @@ def test_python_examples_run(page, reader, monkeypatch, request):
 def test_python_examples_that_take_long_are_python(page):
     for block in blocks(page, "{code-block} python"):
         compile(block, str(page), "exec")
+
+
+@pytest.mark.parametrize("page", pages_with(LITERATURE))
+def test_tables_of_literature_can_be_read(page, tmp_path):
+    for block in blocks(page, LITERATURE):
+        (tmp_path / "points.csv").write_text(block)
+        assert read_literature(tmp_path / "points.csv")
 
 
 @pytest.mark.parametrize("page", pages_with("console", "{code-block} console"))

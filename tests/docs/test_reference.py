@@ -51,3 +51,18 @@ def test_descriptions_of_a_run_cover_all_its_values():
     from aiida_dnpmelt.physics.run import ARRAYS, SCALARS, CoexistenceRun
 
     assert set(dnpmelt_tables.parameters(CoexistenceRun)) == {*ARRAYS, *SCALARS}
+
+
+def test_table_of_the_elements_has_each_column_explained():
+    from dataclasses import fields
+
+    from aiida_dnpmelt.data.elements import Element, elements
+
+    assert list(dnpmelt_tables.parameters(Element)) == [field.name for field in fields(Element)]
+    text = dnpmelt_tables.elements_text()
+    columns = {"symbol", *(name for names in dnpmelt_tables.ELEMENT_COLUMNS for name in names)}
+    assert columns == set(dnpmelt_tables.parameters(Element))
+    assert "| Ti | 1943.15 | 0.146654 | 4.85 |" in text
+    assert "| Ti | hcp | 2.95 | 4.685 | bcc | 3.3065 |  |" in text
+    assert "| Ti | d_block |  | CRC97; CRC95f; Kittel8; AM76; King |" in text
+    assert all(text.count(f"\n| {symbol} |") == 3 for symbol in elements())

@@ -12,8 +12,8 @@ from aiida_dnpmelt.workchains.protocols import load_protocol
 from .conftest import DOCS, rows
 
 
-def documented_keys() -> list[str]:
-    return [row[0].strip("`") for row in rows(DOCS / "reference" / "melting_point.md") if row[0].startswith("`")]
+def documented_keys(page: str = "melting_point.md") -> list[str]:
+    return [row[0].strip("`") for row in rows(DOCS / "reference" / page) if row[0].startswith("`")]
 
 
 @pytest.fixture
@@ -58,3 +58,17 @@ def test_a_melting_point_without_a_number_has_documented_keys_only(melting_point
     point = melting_point(state)
     assert point["melting_temperature_k"] is None
     assert set(point) <= set(documented_keys())
+
+
+@pytest.mark.usefixtures("aiida_profile")
+def test_every_key_of_a_refitted_relation_is_documented_once():
+    from aiida_dnpmelt.calculations.cohesion import refit_relation
+
+    known = {"Cu": 1327.0, "Ni": 1700.0, "Ag": 1230.0}
+    points = {
+        f"point_{symbol}": orm.Dict({"element": symbol, "melting_temperature_k": value, "potential_uuid": "a"})
+        for symbol, value in known.items()
+    }
+    keys = documented_keys("cohesive_relation.md")
+    assert len(set(keys)) == len(keys)
+    assert set(refit_relation(group=orm.Str("d_block"), **points).get_dict()) == set(keys)

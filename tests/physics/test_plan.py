@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from aiida_dnpmelt.physics.plan import Bracket, Plan, bracket, first_guesses, forecast, next_guesses
+from aiida_dnpmelt.physics.plan import Bracket, Plan, bracket, coexistence_window, first_guesses, forecast, next_guesses
 from aiida_dnpmelt.workchains.protocols import load_protocol, load_protocols
 
 BALANCED = load_protocol("tpc", "balanced")["plan"]
@@ -122,3 +122,10 @@ def test_guesses_are_plain_floats():
     found = [*first_guesses(1000.0, 3, 0.03), *next_guesses(Bracket(1000.0, 1300.0), 3, 0.08)]
     assert {type(value) for value in found} == {float}
     assert np.all(np.diff(found[:3]) > 0)
+
+
+def test_guess_may_be_off_by_what_melting_half_of_the_cell_takes():
+    """Copper: 0.13743 eV an atom and c_p = 3.8 k_B; half of the cell takes 0.0687 eV an atom, which are 210 K."""
+    share = coexistence_window(0.13743 / (8.617333e-5 * 1357.77), 3.8)
+    assert share * 1357.77 == pytest.approx(0.0687 / (3.8 * 8.617333e-5), rel=1e-3)
+    assert share == pytest.approx(0.155, abs=0.001)

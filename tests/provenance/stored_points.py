@@ -6,6 +6,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.common.links import LinkType
+from report.stored_melting import chain_node, end, give, potential
 
 from aiida_dnpmelt.provenance.query import OUTPUT, PROCESS_TYPE
 
@@ -54,3 +55,38 @@ def invalid(**changes: Any) -> dict[str, Any]:
     """Return the changes that make a melting point invalid."""
     keys = ("melting_temperature_k", "standard_uncertainty_k", "interval_low_k", "interval_high_k")
     return {**dict.fromkeys(keys), "verdict": "invalid", **changes}
+
+
+def cohesive_energy(**changes: Any) -> orm.Dict:
+    """Store the cohesive energy of the potential of `POINT` and return it."""
+    values = {
+        "schema": "dnpmelt.cohesive_energy",
+        "element": "Cu",
+        "cohesive_energy_ev_per_atom": 3.54,
+        "potential_uuid": POINT["potential_uuid"],
+    }
+    return orm.Dict({**values, **changes}).store()
+
+
+def store_chain(**changes: Any) -> orm.WorkChainNode:
+    """Store a whole chain with its result, the melting points of its two models and that of its teacher."""
+    chain = chain_node("melting", protocol=orm.Str("fast"), teacher=potential("the teacher"))
+    names = ("seed_1", "seed_2", "teacher")
+    uuids = {name: f"00000000-0000-4000-8000-0000000000a{index}" for index, name in enumerate(names)}
+    for index, name in enumerate(names):
+        child = chain_node("tpc", chain, f"coexistence_{name}")
+        own = {"potential_label": name, "potential_sha256": f"{index}" * 64, "potential_uuid": uuids[name]}
+        own["pressure_gpa"] = changes.get("pressure_gpa", POINT["pressure_gpa"])
+        give(child, **{OUTPUT: orm.Dict({**POINT, **own})})
+        end(child)
+    result = {
+        **{key: POINT[key] for key in ("element", "lattice", "pressure_gpa", "verdict")},
+        "melting_temperature_k": 1340.2,
+        "standard_uncertainty_k": 7.1,
+        "corrected_melting_temperature_k": 1335.0,
+        "corrected_uncertainty_k": 4.8,
+        "models": {name: {"potential_uuid": uuids[name]} for name in names[:2]},
+    }
+    give(chain, melting=orm.Dict({**result, **changes}))
+    end(chain)
+    return chain

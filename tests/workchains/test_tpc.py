@@ -16,7 +16,9 @@ from daemons import kill_worker, wait_for
 
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
 from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation
+from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.physics.crystals import crystal
 from aiida_dnpmelt.physics.plan import Plan
 from aiida_dnpmelt.provenance.query import melting_point, melting_points
 from aiida_dnpmelt.report.progress import progress
@@ -76,6 +78,31 @@ def test_living_cells_give_a_melting_point(chain):
     assert set(point["seeds_used"]) <= {7, 8, 9, 10}
     assert point["atom_steps"] == sum(job.outputs.results["atom_steps"] for job in jobs_of(chain))
     assert point["reasons"]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "file", "melting_k", "repetitions"),
+    [("Mg", "Mg_mm.eam.fs", 914.0, [5, 3, 8]), ("Fe", "Fe_mm.eam.fs", 1772.0, [5, 5, 13])],
+    ids=["hcp", "bcc"],
+)
+def test_other_lattices_give_a_melting_point(lmp_code, potentials_folder, symbol, file, melting_k, repetitions):
+    """Published T_m of these potentials: 914 K (Sun et al., 2006) and 1772 K (Mendelev et al., 2003)."""
+    data = element(symbol)
+    builder = TPCWorkChain.get_builder_from_protocol(
+        lmp_code,
+        orm.StructureData(ase=crystal(symbol, data.melting_lattice, *data.lengths(data.melting_lattice))),
+        PotentialData.get_or_create(potentials_folder / file),
+        "fast",
+        {"run": RUN, "plan": {**PLAN, "initial_runs": 1, "maximum_rounds": 1}, "seeds": [7]},
+    )
+    builder.temperature = orm.Float(melting_k)
+    builder.repetitions = orm.List(repetitions)
+    chain = run_get_node(builder).node
+    assert chain.is_finished_ok, chain.exit_message
+    point = chain.outputs.melting_point
+    assert (point["element"], point["lattice"]) == (symbol, data.melting_lattice)
+    assert point["atoms"] == len(chain.outputs.cell.sites) * math.prod(repetitions)
+    assert point["melting_temperature_k"] == pytest.approx(melting_k, rel=0.1)
 
 
 def test_every_value_of_a_melting_point_is_plain_and_finite(chain):
