@@ -80,7 +80,9 @@ def cells_of(settings: CampaignSettings, checksums: Mapping[tuple[str, str], str
     for cell in cells:
         other = seen.setdefault(cell.key, cell)
         if other is not cell:
-            raise ValueError(f"potentials.{cell.element}: {other.potential} and {cell.potential} are the same file")
+            raise ValueError(
+                f"{settings.sources_key}.{cell.element}: {other.potential} and {cell.potential} are one file"
+            )
     return cells
 
 

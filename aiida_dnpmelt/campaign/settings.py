@@ -11,7 +11,7 @@ import yaml
 from ase.data import atomic_numbers
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from aiida_dnpmelt.workchains.protocols import load_protocols
+from aiida_dnpmelt.workchains.protocols import load_protocol, load_protocols
 
 MAXIMUM_BYTES = 200_000
 MAXIMUM_DEPTH = 20
@@ -112,9 +112,15 @@ class CampaignSettings(BaseModel):
     maximum_running: int = Field(2, ge=1, le=10_000, description="Work chains that run at once.")
 
     @property
+    def sources_key(self) -> str:
+        """Return the key of `sources`."""
+        return "potentials" if self.mode == "points" else "references"
+
+    @property
     def sources(self) -> Mapping[str, list[str]]:
         """Return the potentials or references by element, as the file names them."""
-        return self.potentials if self.mode == "points" else self.references
+        found: Mapping[str, list[str]] = getattr(self, self.sources_key)
+        return found
 
     @field_validator("elements", mode="before")
     @classmethod
@@ -161,29 +167,59 @@ class CampaignSettings(BaseModel):
         known = load_protocols(PROTOCOLS[self.mode])["protocols"]
         if self.protocol not in known:
             raise ValueError(f"protocol: {self.protocol!r} is not one of {', '.join(known)}")
+        for problem in _misshapen(self.overrides, _protocol(self.mode, self.protocol), "overrides"):
+            raise ValueError(problem)
         return self
 
     @model_validator(mode="after")
     def _has_potentials(self) -> CampaignSettings:
-        key = "potentials" if self.mode == "points" else "references"
         for symbol in self.elements:
             if not self.sources.get(symbol):
-                raise ValueError(f"{key}: {symbol} has none")
+                raise ValueError(f"{self.sources_key}: {symbol} has none")
         strangers = [symbol for symbol in self.sources if symbol not in self.elements]
         if strangers:
-            raise ValueError(f"{key}: {', '.join(strangers)} is not among elements")
+            raise ValueError(f"{self.sources_key}: {', '.join(strangers)} is not among elements")
         number = len(self.pressures_gpa) * sum(map(len, self.sources.values()))
         if number > MAXIMUM_CELLS:
             raise ValueError(f"{number} cells asked for, {MAXIMUM_CELLS} are allowed: divide the campaign")
         return self
 
 
+_KINDS: dict[str, Any] = {
+    "a mapping": dict,
+    "a list": list,
+    "a number, such as 1.0e+9": int | float,  # YAML takes 1e9 for a text
+    "a text": str,
+}
 _PARTS: dict[str, type[BaseModel]] = {"elements": ElementSettings, "codes": CodeSettings, "options": JobOptions}
+
+
+def _protocol(mode: str, name: str) -> dict[str, Any]:
+    """Return a protocol with those that its sections are put over."""
+    own = load_protocol(PROTOCOLS[mode], name)
+    if mode == "points":
+        return own
+    learning = {**load_protocol("adaptive_learning", name), "training": load_protocol("training", name)}
+    coexistence = load_protocol("tpc", name)
+    return {**own, "learning": learning, "tpc": coexistence, "teacher_tpc": coexistence}
+
+
+def _misshapen(values: Mapping[str, Any], known: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Yield which values are of another kind than those of a protocol that they are put over, in words."""
+    for key, value in values.items():
+        old = known.get(key)
+        kind = next((name for name, types in _KINDS.items() if isinstance(old, types)), None)
+        if value is None and not isinstance(old, dict):
+            continue  # as `minimum_atoms` of another size
+        if kind is not None and not isinstance(value, _KINDS[kind]):
+            yield f"{place}.{key}: it must be {kind} (got {str(value)[:80]!r})"
+        elif isinstance(old, dict):
+            yield from _misshapen(value, old, f"{place}.{key}")
 
 
 def pressure_text(pressure_gpa: float) -> str:
     """Return a pressure as keys have it: two that differ beyond ten digits are the same."""
-    return f"{pressure_gpa:.10g}"
+    return f"{pressure_gpa + 0.0:.10g}"  # there is one zero
 
 
 def read_settings(path: Path) -> CampaignSettings:
@@ -191,39 +227,49 @@ def read_settings(path: Path) -> CampaignSettings:
 
     :raises ValueError: if it is no such file; a line for each problem, with its line in the file, key and value.
     """
-    tree = _compose(path)
+    tree, values = _read(path)
     try:
-        return CampaignSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return CampaignSettings.model_validate(values)
     except ValidationError as exception:
         problems = [_problem(tree, error) for error in exception.errors()]
         raise ValueError("\n".join(f"{path}:{line}: {words}" for line, words in sorted(problems))) from exception
 
 
-def _compose(path: Path) -> yaml.Node:
-    """Return the nodes of a file, which know their lines, after a check that it is harmless to read."""
+def _read(path: Path) -> tuple[yaml.Node, Any]:
+    """Return the nodes of a file, which know their lines, and its values, after a check that it is harmless to read."""
     size = path.stat().st_size
     if size > MAXIMUM_BYTES:
         raise ValueError(f"{path}: {size} bytes, a campaign has {MAXIMUM_BYTES} at most")
     try:
         text = path.read_text(encoding="utf-8")
-        depth = 0
-        for event in yaml.parse(text, yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise ValueError(f"{path}:{event.start_mark.line + 1}: aliases (*{event.anchor}) are not allowed")
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAXIMUM_DEPTH:
-                raise ValueError(f"{path}:{event.start_mark.line + 1}: nested deeper than {MAXIMUM_DEPTH} levels")
-        tree = yaml.compose(text, yaml.SafeLoader)
+        problem = _harm(text)
+        if problem is None:
+            tree, values = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
     except yaml.MarkedYAMLError as exception:
         line = exception.problem_mark.line + 1 if exception.problem_mark else 1
         raise ValueError(f"{path}:{line}: {exception.problem}") from exception
-    except (yaml.YAMLError, UnicodeDecodeError) as exception:
+    except (yaml.YAMLError, ValueError) as exception:  # a date that is none is a ValueError
         raise ValueError(f"{path}: no YAML: {' '.join(str(exception).split())}") from exception
+    if problem is not None:
+        raise ValueError(f"{path}:{problem}")
     if not isinstance(tree, yaml.MappingNode):
         raise ValueError(f"{path}: it must be a mapping of keys to values, see the reference of the campaign")
     for line, key in _repeated_keys(tree):
         raise ValueError(f"{path}:{line}: {key} is given twice")
-    return tree
+    return tree, values
+
+
+def _harm(text: str) -> str | None:
+    """Return the line and what makes a text grow beyond its size, None if nothing does."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        line = event.start_mark.line + 1
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            return f"{line}: aliases (*{event.anchor}) are not allowed"
+        if depth > MAXIMUM_DEPTH:
+            return f"{line}: nested deeper than {MAXIMUM_DEPTH} levels"
+    return None
 
 
 def _repeated_keys(node: yaml.Node) -> Iterator[tuple[int, str]]:
@@ -264,7 +310,7 @@ def _problem(tree: yaml.Node, error: Any) -> tuple[int, str]:
     """Return the line of a problem, and the problem as key and words; checks of several keys name the first."""
     words, place = _words(error), error["loc"]
     if not place:
-        return _line(tree, (words.partition(":")[0],)), words
+        return _line(tree, tuple(words.partition(":")[0].split("."))), words
     return _line(tree, place), f"{'.'.join(map(str, place))}: {words}"
 
 

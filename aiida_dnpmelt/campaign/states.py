@@ -14,6 +14,7 @@ from aiida_dnpmelt.campaign.modes import MODES, mode_of
 from aiida_dnpmelt.data.potential import PotentialData
 
 State = Literal["missing", "submitted", "running", "done", "failed"]
+OVER: tuple[State, ...] = ("done", "failed")
 # The label that a work chain was launched under: stored with its node, in one transaction, and never changed after.
 _KEY = "attributes.metadata_inputs.metadata.label"
 CUT_SUBMISSION = "its submission was cut, nothing was run"
@@ -40,7 +41,8 @@ class CellState:
         """Return why it failed; empty if it did not."""
         if self.state != "failed" or self.node is None:
             return ""
-        return str(self.node.exit_message or self.node.process_status or self.node.process_state.value)
+        exception = (self.node.exception or "").strip().rpartition("\n")[2]
+        return str(self.node.exit_message or exception or self.node.process_status or self.node.process_state.value)
 
     @property
     def rounds(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from aiida_dnpmelt.campaign.cells import Cell
 from aiida_dnpmelt.campaign.modes import Load
 from aiida_dnpmelt.campaign.settings import pressure_text
-from aiida_dnpmelt.campaign.states import CellState
+from aiida_dnpmelt.campaign.states import OVER, CellState
 from aiida_dnpmelt.provenance.query import notation
 from aiida_dnpmelt.report.words import decimals, hours
 
@@ -38,6 +38,22 @@ def state_record(state: CellState) -> dict[str, Any]:
         "tries": state.tries,
         "remark": remark,
     }
+
+
+class Records:
+    """Records of states that are asked for again and again: of cells that are over, each is made once."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._over: dict[int, dict[str, Any]] = {}
+
+    def __getitem__(self, state: CellState) -> dict[str, Any]:
+        """Return the record of a state."""
+        if state.node is None or state.state not in OVER:
+            return state_record(state)
+        if state.node.pk not in self._over:
+            self._over[state.node.pk] = state_record(state)
+        return self._over[state.node.pk]
 
 
 def state_row(record: dict[str, Any]) -> dict[str, str]:

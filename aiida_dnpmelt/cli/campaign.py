@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,54 +99,62 @@ def status(name_or_file: str, output_format: str) -> None:
 
 
 def _run(submitter: Submitter, once: bool, tell: bool) -> None:
-    """Submit cells until all have ended, or what may run now."""
+    """Submit cells until all have ended, or what may run now, and show how far they are."""
     from rich.console import Console
     from rich.live import Live
+
+    from aiida_dnpmelt.campaign.tables import Records
 
     console = Console()
     if once or not tell or not console.is_terminal:
         _run_with_lines(submitter, once, tell)
         return
+    records = Records()
     with Live(console=console, refresh_per_second=1, transient=True) as live:
-        while True:
-            for cell, node in _top_up(submitter):
-                console.print(f"{cell}: submitted as work chain {node.pk}", highlight=False)
-            found = submitter.states()
-            live.update(_table(submitter.campaign.settings.name, found))
-            if _ended(submitter, found):
-                return
-            time.sleep(REFRESH_SECONDS)
+        for submitted, found in _passes(submitter, once):
+            for line in submitted:
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
+            live.update(_table(submitter.campaign.settings.name, [records[each] for each in found]))
 
 
 def _run_with_lines(submitter: Submitter, once: bool, tell: bool) -> None:
     """Print a line for each cell whenever its state or its estimate changes: for logs and pipes."""
-    from aiida_dnpmelt.campaign.tables import state_record
+    from aiida_dnpmelt.campaign.states import OVER
+    from aiida_dnpmelt.campaign.tables import Records
 
     seen: set[str] = set()
-    while True:
-        for cell, node in _top_up(submitter):
-            click.echo(f"{cell}: submitted as work chain {node.pk}", err=not tell)
-        found = submitter.states()
-        for each in found:
-            record = state_record(each)
-            line = f"{each.cell}: {_words(record)}"
-            if each.state in ("running", "done", "failed") and line not in seen and not once:
+    records = Records()
+    for submitted, found in _passes(submitter, once):
+        begun = [each for each in found if each.state in ("running", *OVER)]
+        changed = [f"{each.cell}: {_words(records[each])}" for each in begun]
+        for line in submitted if once else [*submitted, *changed]:
+            if line not in seen:
                 click.echo(line, err=not tell)
                 seen.add(line)
-        if once or _ended(submitter, found):
-            return
-        time.sleep(REFRESH_SECONDS)
 
 
-def _top_up(submitter: Submitter) -> Any:
-    """Submit while the daemon runs; without it, wait for it."""
+def _passes(submitter: Submitter, once: bool) -> Iterator[tuple[list[str], list[CellState]]]:
+    """Yield what was submitted, a line each, and the states, again and again until all cells have ended.
+
+    Without a daemon nothing is submitted until it runs again.
+    """
     from aiida.engine.daemon.client import get_daemon_client
 
-    return submitter.top_up() if get_daemon_client().is_daemon_running else ()
+    from aiida_dnpmelt.campaign.states import OVER
 
-
-def _ended(submitter: Submitter, found: Sequence[CellState]) -> bool:
-    return not submitter.waiting(found) and all(each.state not in ("submitted", "running") for each in found)
+    client, told = get_daemon_client(), False
+    while True:
+        lines = []
+        if client.is_daemon_running:
+            lines = [f"{cell}: submitted as work chain {node.pk}" for cell, node in submitter.top_up()]
+            told = False
+        elif not told:
+            lines, told = ["the daemon does not run: nothing goes on until `aiida-dnpmelt services up`"], True
+        found = submitter.states()
+        yield lines, found
+        if once or (not submitter.waiting(found) and all(each.state in OVER for each in found)):
+            return
+        time.sleep(REFRESH_SECONDS)
 
 
 def _words(record: dict[str, Any]) -> str:
@@ -158,12 +166,11 @@ def _words(record: dict[str, Any]) -> str:
     return f"{record['state']}: {record['remark']}" if record["remark"] else str(record["state"])
 
 
-def _table(name: str, found: Sequence[CellState]) -> Table:
+def _table(name: str, records: Sequence[dict[str, Any]]) -> Table:
     from rich.table import Table
 
-    from aiida_dnpmelt.campaign.tables import STATE_COLUMNS, state_record, state_row, summary
+    from aiida_dnpmelt.campaign.tables import STATE_COLUMNS, state_row, summary
 
-    records = [state_record(each) for each in found]
     table = Table(*STATE_COLUMNS, title=f"{name}, {summary(records)}")
     for record in records:
         table.add_row(*state_row(record).values())

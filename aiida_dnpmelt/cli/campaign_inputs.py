@@ -73,9 +73,8 @@ def _structure(symbol: str, given: ElementSettings, folder: Path) -> StructureDa
 
 def _sources(settings: CampaignSettings, folder: Path) -> dict[tuple[str, str], Path | PotentialData]:
     """Return the file or the stored node of each potential by element and name."""
-    key = "potentials" if settings.mode == "points" else "references"
     return {
-        (symbol, name): _source(name, folder, f"{key}.{symbol}")
+        (symbol, name): _source(name, folder, f"{settings.sources_key}.{symbol}")
         for symbol in settings.elements
         for name in settings.sources[symbol]
     }
@@ -99,8 +98,8 @@ def _source(name: str, folder: Path, key: str) -> Path | PotentialData:
         if shipped is not None and Path(name).name == name and (shipped / name).is_file():
             return shipped / name
         raise ValueError(
-            f"{key}: '{name}' is no file beside the campaign's, no stored potential, and none of the LAMMPS distribution"
-            ": see `aiida-dnpmelt potential list`"
+            f"{key}: '{name}' is no file beside the campaign's, no stored potential, and no file of LAMMPS: "
+            "see `aiida-dnpmelt potential list`"
         ) from exception
 
 
@@ -124,4 +123,4 @@ def _stored(source: Path | PotentialData, symbol: str, settings: CampaignSetting
     except NotExistent as exception:
         raise ValueError(f"codes.deepmd: {exception}: run `aiida-dnpmelt setup`, or give another") from exception
     except ValueError as exception:
-        raise ValueError(f"potentials.{symbol}: {exception}") from exception
+        raise ValueError(f"{settings.sources_key}.{symbol}: {exception}") from exception
