@@ -101,7 +101,7 @@ CHANGED = {
         "plan.runs is 2, was 1",
     ),
     "seeds": ({"seeds": [8]}, "seeds is [8], was [7]"),
-    "crystal": ({"elements": {"Cu": {"lattice": "bcc", "a_angstrom": 2.87}}}, "structure.cell is"),
+    "crystal": ({"elements": {"Cu": {"lattice": "fcc", "a_angstrom": 3.7}}}, "structure.cell is"),
 }
 
 

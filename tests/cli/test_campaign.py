@@ -143,12 +143,13 @@ def test_status_of_nothing(aiida_profile_clean, tmp_path, lmp_code):
 
 
 def test_a_killed_command_is_taken_up_and_no_cell_is_submitted_twice(run, daemon, aiida_profile, tmp_path):
-    file = write(tmp_path)
+    pressures = [2, 3]  # GPa: this small cell keeps both phases there
+    file = write(tmp_path, pressures_gpa=pressures)
     command = [PROGRAM, "campaign", "run", str(file), "--profile", aiida_profile.name]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as first:
         wait_for(lambda: work_chains("small"), 120)
         first.kill()
-    result = run()
+    result = run(pressures_gpa=pressures)
     log = Path(daemon.daemon_log_file).read_text()[-3000:]
     assert result.exit_code in (0, 1), f"{result.output}{result.exception}{log}"
     assert len(submitted(result.output)) in (1, 2), "two if the first submission was cut before its end"
@@ -157,12 +158,12 @@ def test_a_killed_command_is_taken_up_and_no_cell_is_submitted_twice(run, daemon
     nodes = {node.pk for (node,) in chains.values()}
     assert nodes == {node.pk for node in orm.Group.collection.get(label=group_label("small")).nodes}
     before = processes()
-    again = run()
+    again = run(pressures_gpa=pressures)
     assert submitted(again.output) == []
     assert again.exit_code == result.exit_code
     assert processes() == before
     shown = json.loads(call("status", "small", "--format", "json", "--profile", aiida_profile.name).output)
-    assert [(row["element"], row["pressure_gpa"], row["tries"]) for row in shown] == [("Cu", 0.0, 1), ("Cu", 1.0, 1)]
+    assert [(row["element"], row["pressure_gpa"], row["tries"]) for row in shown] == [("Cu", 2.0, 1), ("Cu", 3.0, 1)]
     assert {row["state"] for row in shown} <= {"done", "failed"}
     assert all((row["state"] == "failed") == bool(row["remark"]) for row in shown)
     _guess_is_known(chains)
