@@ -20,6 +20,7 @@ COMMANDS = {
     "import": ("imports:imports", "Store labelled frames and potentials that others made."),
     "potential": ("potential:potential", "Show and test potentials."),
     "launch": ("launch:launch", "Launch a work chain."),
+    "campaign": ("campaign:campaign", "Launch work chains for many elements, pressures and potentials."),
     "report": ("report:report", "Write the page of a work chain."),
     "tm": ("tm:tm", "Query melting temperatures."),
     "status": ("status:status", "Show the progress of work chains."),

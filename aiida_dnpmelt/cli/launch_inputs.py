@@ -99,7 +99,7 @@ def load_structure(symbol: str | None, lattice: str | None, file: str | None) ->
     if (symbol is None) == (file is None):
         raise ValueError("give either --element or --structure")
     if file is not None:
-        return StructureData(ase=_read(file))
+        return StructureData(ase=read_atoms(file))
     entry = element(str(symbol))
     chosen = lattice or entry.melting_lattice
     try:
@@ -125,13 +125,17 @@ def _which_lattice(entry: Element, chosen: str) -> str:
     )
 
 
-def _read(file: str) -> Atoms:
+def read_atoms(file: str | Path, option: str = "--structure") -> Atoms:
+    """Return the structure of a file.
+
+    :raises ValueError: if it holds none; it names the option.
+    """
     from ase.io import read
 
     try:
         return read(file)
     except Exception as exception:  # the readers of ASE raise whatever happens to them
-        raise ValueError(f"--structure: '{file}' holds no structure that ASE can read: {exception}") from exception
+        raise ValueError(f"{option}: '{file}' holds no structure that ASE can read: {exception}") from exception
 
 
 def load_code(label: str, option: str = "--code") -> InstalledCode:
@@ -163,7 +167,7 @@ def submit_and_tell(builder: ProcessBuilder, watch: bool) -> WorkChainNode:
 
     from aiida_dnpmelt.cli.watch import watch_to_end
 
-    _check_daemon()
+    check_daemon()
     node = submit(builder)
     click.echo(f"work chain {node.pk} is submitted: aiida-dnpmelt status {node.pk}")
     if watch:
@@ -171,7 +175,8 @@ def submit_and_tell(builder: ProcessBuilder, watch: bool) -> WorkChainNode:
     return node
 
 
-def _check_daemon() -> None:
+def check_daemon() -> None:
+    """Refuse to submit what nobody would run."""
     from aiida.engine.daemon.client import get_daemon_client
 
     if not get_daemon_client().is_daemon_running:

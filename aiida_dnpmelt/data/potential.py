@@ -102,10 +102,8 @@ class PotentialData(SinglefileData):
         :raises ValueError: if the suffix tells no pair style, and none is given.
         :raises OSError: if the file cannot be read.
         """
-        with Path(path).open("rb") as handle:
-            checksum = _hash_stream(handle)
         style = pair_style or pair_style_of(path)
-        filters = {"attributes.sha256": checksum, "attributes.pair_style": style}
+        filters = {"attributes.sha256": checksum(path), "attributes.pair_style": style}
         query = QueryBuilder().append(cls, filters=filters, tag="potential")
         found: PotentialData | None = query.order_by({"potential": {"id": "asc"}}).first(flat=True)
         return found
@@ -222,11 +220,20 @@ def pair_style_of(path: str | Path) -> str:
     return DEEPMD if Path(path).suffix in DEEPMD_SUFFIXES else guess_pair_style(Path(path).name)
 
 
+def checksum(path: str | Path) -> str:
+    """Return the SHA-256 of a file, as the attribute of its node has it.
+
+    :raises OSError: if the file cannot be read.
+    """
+    with Path(path).open("rb") as handle:
+        return _hash_stream(handle)
+
+
 def _hash_stream(handle: BinaryIO) -> str:
-    checksum = hashlib.sha256()
+    digest = hashlib.sha256()
     while chunk := handle.read(1 << 20):
-        checksum.update(chunk)
-    return checksum.hexdigest()
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _format(filename: str, pair_style: str) -> str:

@@ -6,7 +6,8 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 from aiida.engine import Process
@@ -173,7 +174,17 @@ def _port_type(port: Any) -> str:
 
 
 def _type(annotation: Any) -> str:
-    return annotation.__name__ if inspect.isclass(annotation) else str(annotation).replace("typing.", "")
+    """Return a type as one writes it, without modules and without the bounds of its parts."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is None:
+        return {type(None): "None", Ellipsis: "..."}.get(annotation) or getattr(annotation, "__name__", str(annotation))
+    if origin is Annotated:
+        return _type(arguments[0])
+    if origin in (Union, UnionType):
+        return " | ".join(map(_type, arguments))
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, arguments))}]"
+    return f"{origin.__name__}[{', '.join(map(_type, arguments))}]"
 
 
 def _range(field: FieldInfo) -> str:

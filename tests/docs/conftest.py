@@ -62,6 +62,7 @@ def reader(aiida_profile: Any, tmp_path_factory: pytest.TempPathFactory, potenti
 
     folder = tmp_path_factory.mktemp("reader")
     shutil.copy(potentials_folder / "Cu_mishin1.eam.alloy", folder)
+    shutil.copy(DOCS.parent / "examples" / "campaign.yaml", folder)
     (folder / "my_model.pb").write_bytes(b"only its name is looked at")
     (folder / "runs").mkdir()
     (folder / "runs" / "vasprun.xml").write_text(vasprun(copper_frames(2)))

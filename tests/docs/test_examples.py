@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from aiida_dnpmelt.cli import main
@@ -115,6 +116,20 @@ def cluster(reader, aiida_profile):
             [str(verdi), "-p", aiida_profile.name, *words], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
+
+
+def test_campaigns_are_read(tmp_path):
+    from aiida_dnpmelt.campaign.settings import read_settings
+
+    page, file = DOCS / "how-to" / "campaign.md", tmp_path / "campaign.yaml"
+    texts = [(DOCS.parent / "examples" / "campaign.yaml").read_text(), *blocks(page, "yaml")]
+    names = []
+    for text in texts:
+        file.write_text(text)
+        names.append(read_settings(file).name)
+    assert names == ["first-metals", "first-metals", "titanium", "learned-metals"]
+    shown = blocks(page, "yaml")[0]
+    assert yaml.safe_load(shown) == yaml.safe_load(texts[0])
 
 
 @pytest.mark.parametrize("script", sorted((DOCS.parent / "examples").glob("*.py")), ids=lambda path: path.stem)

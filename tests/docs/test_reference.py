@@ -47,6 +47,25 @@ def test_commands_of_the_reference_are_those_of_the_program():
     assert {"aiida-dnpmelt setup", "aiida-dnpmelt launch tpc", "aiida-dnpmelt tm list"} <= set(names)
 
 
+def test_records_of_a_campaign_are_described():
+    from aiida_dnpmelt.campaign.modes import Load
+    from aiida_dnpmelt.campaign.tables import STATE_KEYS
+
+    listed = [name for row in rows(DOCS / "reference" / "campaign.md") for name in re.findall(r"`(\w+)`", row[0])]
+    assert listed == list(STATE_KEYS)
+    assert set(dnpmelt_tables.parameters(Load)) == set(Load.__dataclass_fields__)
+
+
+def test_types_are_written_without_the_bounds_of_their_parts():
+    from aiida_dnpmelt.campaign.settings import CampaignSettings
+
+    text = dnpmelt_tables.settings_text(CampaignSettings)
+    assert "| `pressures_gpa` | list[float] |" in text
+    assert "| `elements` | dict[str, ElementSettings] |" in text
+    assert "| `seeds` | list[int] \\| None |" in text
+    assert "| `mode` | Literal['points', 'melting'] |" in text
+
+
 def test_descriptions_of_a_run_cover_all_its_values():
     from aiida_dnpmelt.physics.run import ARRAYS, SCALARS, CoexistenceRun
 

@@ -1,0 +1,126 @@
+"""What the file of a campaign names: crystals, potentials and codes as nodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiida_dnpmelt.cli.launch_inputs import load_code, read_atoms
+from aiida_dnpmelt.cli.nodes import stored_potential
+
+if TYPE_CHECKING:
+    from aiida.orm import StructureData
+
+    from aiida_dnpmelt.campaign.cells import Campaign, Cell
+    from aiida_dnpmelt.campaign.settings import CampaignSettings, ElementSettings
+    from aiida_dnpmelt.data.potential import PotentialData
+
+
+def load_campaign(settings: CampaignSettings, folder: Path) -> Campaign:
+    """Return a campaign with its nodes; potentials of files are stored, DeePMD models opened by a job.
+
+    :param folder: of the file, in which the files that it names lie.
+    :raises ValueError: if something that the file names is not there, or not what it should be; it names the key.
+    :raises OSError: if a file cannot be read.
+    """
+    from aiida_dnpmelt.campaign.cells import Campaign, cells_of
+    from aiida_dnpmelt.campaign.modes import MODES
+
+    structures = {symbol: _structure(symbol, given, folder) for symbol, given in settings.elements.items()}
+    sources = _sources(settings, folder)
+    checksums = {place: _checksum(source) for place, source in sources.items()}
+    cells = cells_of(settings, checksums)
+    potentials = {checksums[place]: _stored(source, place[0], settings) for place, source in sources.items()}
+    codes = settings.codes.model_dump()
+    needed = MODES[settings.mode].needed_codes(list(potentials.values()))
+    return Campaign(
+        settings, structures, potentials, {name: load_code(codes[name], f"codes.{name}") for name in needed}, cells
+    )
+
+
+def cells_in(settings: CampaignSettings, folder: Path) -> list[Cell]:
+    """Return the cells of a campaign without storing anything.
+
+    :raises ValueError: if a potential is not there.
+    """
+    from aiida_dnpmelt.campaign.cells import cells_of
+
+    return cells_of(settings, {place: _checksum(source) for place, source in _sources(settings, folder).items()})
+
+
+def _structure(symbol: str, given: ElementSettings, folder: Path) -> StructureData:
+    from aiida.orm import StructureData
+
+    from aiida_dnpmelt.data.elements import element
+    from aiida_dnpmelt.physics.crystals import crystal
+
+    key = f"elements.{symbol}"
+    if given.structure is not None:
+        atoms = read_atoms(folder / given.structure, f"{key}.structure")
+        if set(atoms.get_chemical_symbols()) != {symbol}:
+            raise ValueError(f"{key}.structure: '{given.structure}' is {atoms.get_chemical_formula()}")
+        return StructureData(ase=atoms)
+    if given.lattice is not None and given.a_angstrom is not None:
+        return StructureData(ase=crystal(symbol, given.lattice, given.a_angstrom, given.c_angstrom))
+    try:
+        entry = element(symbol)
+    except ValueError as exception:
+        raise ValueError(f"{key}: {exception}: give structure and temperature_k") from exception
+    if entry.a is None:
+        raise ValueError(f"{key}: the table has no lattice of it: give structure, or lattice and a_angstrom")
+    return StructureData(ase=crystal(symbol, entry.lattice, entry.a, entry.c))
+
+
+def _sources(settings: CampaignSettings, folder: Path) -> dict[tuple[str, str], Path | PotentialData]:
+    """Return the file or the stored node of each potential by element and name."""
+    return {
+        (symbol, name): _source(name, folder, f"{settings.sources_key}.{symbol}")
+        for symbol in settings.elements
+        for name in settings.sources[symbol]
+    }
+
+
+def _source(name: str, folder: Path, key: str) -> Path | PotentialData:
+    """Return a file beside that of the campaign, else a stored potential, else a file of the LAMMPS distribution."""
+    from aiida.orm import QueryBuilder
+
+    from aiida_dnpmelt.data.potential import PotentialData
+    from aiida_dnpmelt.setup.engines import lammps_potentials
+
+    if (folder / name).is_file():
+        return folder / name
+    try:
+        return stored_potential(name, key)
+    except ValueError as exception:
+        shipped = lammps_potentials()
+        if QueryBuilder().append(PotentialData, filters={"label": name}).count():
+            raise
+        if shipped is not None and Path(name).name == name and (shipped / name).is_file():
+            return shipped / name
+        raise ValueError(
+            f"{key}: '{name}' is no file beside the campaign's, no stored potential, and no file of LAMMPS: "
+            "see `aiida-dnpmelt potential list`"
+        ) from exception
+
+
+def _checksum(source: Path | PotentialData) -> str:
+    from aiida_dnpmelt.data.potential import checksum
+
+    if not isinstance(source, Path):
+        return source.sha256
+    return checksum(source)
+
+
+def _stored(source: Path | PotentialData, symbol: str, settings: CampaignSettings) -> PotentialData:
+    from aiida.common.exceptions import NotExistent
+
+    from aiida_dnpmelt.provenance.importers import import_potential
+
+    if not isinstance(source, Path):
+        return source
+    try:
+        return import_potential(source, code=settings.codes.deepmd)
+    except NotExistent as exception:
+        raise ValueError(f"codes.deepmd: {exception}: run `aiida-dnpmelt setup`, or give another") from exception
+    except ValueError as exception:
+        raise ValueError(f"{settings.sources_key}.{symbol}: {exception}") from exception
