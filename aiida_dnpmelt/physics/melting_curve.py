@@ -21,6 +21,8 @@ from scipy.stats import norm as normal
 Array = NDArray[np.float64]
 
 FEWEST_PRESSURES = 3
+LARGEST_CHANGE = 0.3
+"""Most that a guess differs from the T_m that it is made from, as a share: points near each other tell no slope."""
 
 _STEP = 1e-5
 """Relative step of numerical derivatives."""
@@ -300,34 +302,34 @@ def guess_k(known: Sequence[Known], pressure_gpa: float) -> float:
     """Return a guess of T_m in K from the point next to a pressure, by its slope and the change of that.
 
     The slope is that of Clausius and Clapeyron. Without any, that between the two nearest points is taken; with one
-    point and no slope, its T_m.
+    point and no slope, its T_m. The guess differs from the nearest T_m by no more than `LARGEST_CHANGE` of it.
 
     :raises ValueError: if no point is known.
     """
     if not known:
         raise ValueError("no point of the curve is known")
-    nearest = sorted(known, key=lambda point: abs(point.pressure_gpa - pressure_gpa))
-    sloped = [point for point in nearest if point.slope_k_per_gpa is not None]
-    if not sloped:
-        return _chord(nearest, pressure_gpa)
-    first = sloped[0]
-    assert first.slope_k_per_gpa is not None
-    bend = 0.0
-    if len(sloped) > 1:
-        second = sloped[1]
-        assert second.slope_k_per_gpa is not None
-        bend = (first.slope_k_per_gpa - second.slope_k_per_gpa) / (first.pressure_gpa - second.pressure_gpa)
-    away = pressure_gpa - first.pressure_gpa
-    return first.temperature_k + away * (first.slope_k_per_gpa + bend * away / 2)
+    nearest = sorted(known, key=lambda point: (abs(point.pressure_gpa - pressure_gpa), point.pressure_gpa))
+    start, change = _change(nearest, pressure_gpa)
+    bound = LARGEST_CHANGE * start
+    return start + min(max(change, -bound), bound)
 
 
-def _chord(nearest: Sequence[Known], pressure_gpa: float) -> float:
+def _change(nearest: Sequence[Known], pressure_gpa: float) -> tuple[float, float]:
+    """Return the T_m from which a guess is made, and what the guess adds to it."""
+    slopes = [(point, point.slope_k_per_gpa) for point in nearest if point.slope_k_per_gpa is not None]
+    if slopes:
+        first, slope = slopes[0]
+        away = pressure_gpa - first.pressure_gpa
+        bend = 0.0
+        if len(slopes) > 1:
+            second, other = slopes[1]
+            bend = (slope - other) / (first.pressure_gpa - second.pressure_gpa)
+        return first.temperature_k, away * (slope + bend * away / 2)
     first = nearest[0]
     if len(nearest) == 1:
-        return first.temperature_k
-    second = nearest[1]
-    slope = (second.temperature_k - first.temperature_k) / (second.pressure_gpa - first.pressure_gpa)
-    return first.temperature_k + slope * (pressure_gpa - first.pressure_gpa)
+        return first.temperature_k, 0.0
+    rise = (nearest[1].temperature_k - first.temperature_k) / (nearest[1].pressure_gpa - first.pressure_gpa)
+    return first.temperature_k, rise * (pressure_gpa - first.pressure_gpa)
 
 
 def ready_pressures(pending_gpa: Sequence[float], known_gpa: Sequence[float], reach_gpa: float) -> list[float]:

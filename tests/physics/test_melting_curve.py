@@ -147,9 +147,19 @@ def test_guess_follows_the_slope_and_its_change():
 def test_guess_without_slopes():
     assert guess_k([Known(0.0, 1283.0, None)], 5.0) == 1283.0
     assert guess_k([Known(0.0, 1283.0, None), Known(5.0, 1461.0, None)], 10.0) == pytest.approx(1639.0)
-    assert guess_k([Known(0.0, 1283.0, 40.5), Known(5.0, 1461.0, None)], 10.0) == pytest.approx(1688.0)
+    assert guess_k([Known(0.0, 1283.0, 40.5), Known(5.0, 1461.0, None)], 8.0) == pytest.approx(1607.0)
+    assert guess_k([Known(5.0, 1500.0, None), Known(0.0, 1300.0, None)], 2.5) == pytest.approx(1400.0)
+    assert guess_k([Known(0.0, 454.0, None), Known(10.0, 400.0, None)], 20.0) == pytest.approx(346.0)
     with pytest.raises(ValueError, match="no point of the curve is known"):
         guess_k([], 5.0)
+
+
+def test_guess_is_bounded():
+    """Two points near each other tell no slope."""
+    near = [Known(0.0, 1300.0, None), Known(5.0, 1500.0, None)]
+    assert guess_k(near, 1000.0) == pytest.approx(1.3 * 1500.0)
+    assert guess_k([Known(0.0, 1500.0, None), Known(5.0, 1300.0, None)], 1000.0) == pytest.approx(0.7 * 1300.0)
+    assert guess_k([Known(0.0, 1283.0, 40.5)], 100.0) == pytest.approx(1.3 * 1283.0)
 
 
 @pytest.mark.parametrize(
