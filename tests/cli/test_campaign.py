@@ -32,7 +32,7 @@ def call(*arguments: Any) -> Result:
 def run(aiida_profile_clean, lmp_code, tmp_path, monkeypatch):
     """Give a function that writes a campaign and runs it in a profile without any."""
     monkeypatch.setattr(command_module, "REFRESH_SECONDS", 0.5)
-    monkeypatch.setattr(submission, "PATIENCE", 20.0)
+    monkeypatch.setattr(submission, "PATIENCE", 10.0)
 
     def run(*arguments: str, **changes: Any) -> Result:
         return call("run", write(tmp_path, **changes), *arguments, "--profile", aiida_profile_clean.name)
