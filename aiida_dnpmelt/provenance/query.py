@@ -124,7 +124,10 @@ def size_study(pk: int) -> tuple[int, dict[str, Any]]:
     """
     found = _result(pk, SIZE_TYPE, "finite_size")
     if found is None:
-        raise ValueError(f"no finite-size study with the pk {pk}: launch one by `aiida-dnpmelt launch size`")
+        raise ValueError(
+            f"no result of a finite-size study with the pk {pk}: look at `aiida-dnpmelt status`, or launch one by "
+            "`aiida-dnpmelt launch size`"
+        )
     return found
 
 

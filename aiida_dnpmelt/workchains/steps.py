@@ -31,4 +31,4 @@ def submit_once(
 
 def why(node: orm.ProcessNode) -> str:
     """Return what ended a process that failed."""
-    return str(node.exit_message or node.process_state)
+    return str(node.exit_message or node.process_state.value)

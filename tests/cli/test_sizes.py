@@ -111,7 +111,7 @@ class TestShow:
     def test_what_is_no_study_is_told(self, command, tmp_path):
         result = command("tm", "size", "999999")
         assert result.exit_code == 1
-        assert "no finite-size study with the pk 999999: launch one by" in result.output
+        assert "no result of a finite-size study with the pk 999999: look at" in result.output
         chain = stored_study()
         wrong = command("tm", "size", chain.pk, "--plot", tmp_path / "size.gif")
         assert wrong.exit_code == 1
