@@ -15,6 +15,7 @@ from aiida_dnpmelt.cli.plots import check_plot, draw
 from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
 
 if TYPE_CHECKING:
+    from aiida_dnpmelt.provenance.query import MeltingPoint
     from aiida_dnpmelt.report.literature import LiteraturePoint
 
 CURVE = ("P/GPa", "T_m/K", "verdict", "law/K", "slope/(K/GPa)")
@@ -25,6 +26,7 @@ ESTIMATES = ("element", "group", "E_coh/(eV/atom)", "T_m/K", "T_m(exp)/K", "off/
 @click.command()
 @click.option("--element", "symbol", required=True, help="Chemical symbol.")
 @click.option("--potential", help="Part of the label of the potential, or of its SHA-256, if there are several.")
+@click.option("--lattice", help="Lattice that melts, if there are several at one pressure.")
 @click.option("--protocol", help="Name of the protocol, to take points of one only.")
 @click.option("--unfinished", is_flag=True, help="Also points whose verdict is unfinished.")
 @click.option(
@@ -42,6 +44,7 @@ ESTIMATES = ("element", "group", "E_coh/(eV/atom)", "T_m/K", "T_m(exp)/K", "off/
 def curve(
     symbol: str,
     potential: str | None,
+    lattice: str | None,
     protocol: str | None,
     unfinished: bool,
     plot: Path | None,
@@ -61,10 +64,11 @@ def curve(
     check_plot(plot, force)
     others, known = _curves(beside, plot), _literature(literature)
     points = melting_points(symbol, None, potential, protocol, None if unfinished else "valid")
-    found = [point for point in points if not point.superseded]
+    found = [point for point in points if not point.superseded and lattice in (None, point.lattice)]
     labels = sorted({f"{point.potential} ({point.details['potential_sha256'][:12]})" for point in found})
     if len(labels) > 1:
         raise click.ClickException(f"there are points of {len(labels)} potentials, choose by --potential: {labels}")
+    _check_lattices(found)
     try:
         node = melting_curve_of(found)
     except ValueError as exception:
@@ -82,6 +86,19 @@ def curve(
         draw(write_curve, Picture([details, *others], known), plot)
         if output_format == "table":
             click.echo(f"{plot} written")
+
+
+def _check_lattices(points: Sequence[MeltingPoint]) -> None:
+    """Refuse points of two lattices at one pressure; a curve may go from one lattice to another.
+
+    :raises ClickException: if there are such.
+    """
+    for pressure in sorted({point.pressure_gpa for point in points}):
+        lattices = sorted({point.lattice for point in points if point.pressure_gpa == pressure})
+        if len(lattices) > 1:
+            raise click.ClickException(
+                f"there are points of {' and '.join(lattices)} at {pressure:g} GPa, choose by --lattice"
+            )
 
 
 def _curves(pks: Sequence[int], plot: Path | None) -> list[dict[str, Any]]:

@@ -116,15 +116,21 @@ def cohesion_figure(picture: Picture) -> Figure:
 
 
 def _draw_group(axes: Axes, group: str, colour: str, some: Sequence[CohesivePoint]) -> None:
-    axes.errorbar(
-        [each.energy_ev for each in some],
-        [each.point.melting_temperature_k for each in some],
-        [1.96 * each.point.standard_uncertainty_k for each in some],
-        fmt="o",
-        color=colour,
-        capsize=2,
-        label=group.replace("_", " "),
-    )
+    """Draw the points of a group, open ones where they are unfinished."""
+    name = group.replace("_", " ")
+    for valid in (True, False):
+        chosen = [each for each in some if (each.point.verdict == "valid") == valid]
+        if chosen:
+            axes.errorbar(
+                [each.energy_ev for each in chosen],
+                [each.point.melting_temperature_k for each in chosen],
+                [1.96 * each.point.standard_uncertainty_k for each in chosen],
+                fmt="o",
+                color=colour,
+                fillstyle="full" if valid else "none",
+                capsize=2,
+                label=name if valid else f"{name}, unfinished",
+            )
 
 
 def _draw_line(

@@ -206,6 +206,14 @@ class TestCurve:
         assert "there are points of 2 potentials, choose by --potential: ['Cu_mishin1" in result.output
         assert tm("curve", "--element", "Cu", "--potential", "mishin").exit_code == 0
 
+    def test_two_lattices_at_one_pressure_are_refused_and_can_be_chosen_from(self, tm, copper):
+        store(lattice="bcc", pressure_gpa=5.0)
+        result = tm("curve", "--element", "Cu")
+        assert result.exit_code == 1
+        assert "there are points of bcc and fcc at 5 GPa, choose by --lattice" in result.output
+        result = tm("curve", "--element", "Cu", "--lattice", "fcc", "--format", "json")
+        assert json.loads(result.output)["lattices"] == ["fcc"] * 4
+
     def test_literature_stands_beside_the_curve(self, tm, copper, tmp_path):
         points = tmp_path / "points.csv"
         points.write_text("source,pressure_gpa,temperature_k,uncertainty_k\nAdams,5,1500,30\nBrown,40,2500,\n")
