@@ -78,7 +78,7 @@ def refit_relation(group: orm.Str, **nodes: orm.Dict) -> orm.Dict:
     through_origin = relation_of(group.value, mapping).offset_k == 0
     points = [node.get_dict() for name, node in sorted(nodes.items()) if name.startswith(_POINT)]
     given = [node.get_dict() for name, node in sorted(nodes.items()) if name.startswith(_ENERGY)]
-    known = {(each["element"], each["potential_uuid"]): each["cohesive_energy_ev_per_atom"] for each in given}
+    known = {(each["element"], each["potential_uuid"]): each["cohesive_energy_ev"] for each in given}
     points = [point for point in points if group.value in (EVERY_GROUP, element(point["element"]).group)]
     check_single(point["element"] for point in points)
     rows = sorted((point["element"], *_energy(point, known), _temperature(point)) for point in points)

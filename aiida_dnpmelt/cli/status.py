@@ -26,7 +26,7 @@ def status(pk: int | None, watch: bool) -> None:
         raise click.ClickException(f"there is no node {pk}") from exception
     if pk is not None and getattr(nodes[0], "process_type", None) not in (PROCESS_TYPE, *REPORTING):
         raise click.ClickException(
-            f"node {pk} is no work chain of coexistence, learning or the whole chain: see `verdi process list -a`"
+            f"node {pk} is no work chain whose progress can be shown: see `verdi process list -a`"
         )
     if not nodes:
         click.echo("Nothing runs. Results: aiida-dnpmelt tm list")

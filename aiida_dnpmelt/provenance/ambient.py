@@ -12,6 +12,8 @@ from aiida_dnpmelt.calculations.cohesion import ENERGY_SCHEMA, refit_relation
 from aiida_dnpmelt.calculations.melting import final_temperature
 from aiida_dnpmelt.provenance.query import MELTING_TYPE, PROCESS_TYPE, melting_points, notation, stored_result
 
+_DOUBTED = "cohesive_energy"
+"""Flag of a cohesive energy that is far from the experimental one."""
 AMBIENT_GPA = 0.01
 """Pressure in GPa below which T_m is taken as that at ambient pressure: it changes T_m by less than 1 K."""
 _RESULT = "melting"
@@ -76,7 +78,10 @@ def ambient_points(
 
 
 def cohesive_energies() -> dict[tuple[str, str], orm.Dict]:
-    """Return the stored cohesive energies of potentials by element and UUID of the potential, the latest of each."""
+    """Return the stored cohesive energies of potentials by element and UUID of the potential, the latest of each.
+
+    Those whose free atom is doubted are left out: a model extrapolates to it unless it was trained on one.
+    """
     query = orm.QueryBuilder()
     query.append(orm.Dict, filters={"attributes.schema": ENERGY_SCHEMA})
     query.order_by({orm.Dict: {"id": "asc"}})
@@ -84,7 +89,7 @@ def cohesive_energies() -> dict[tuple[str, str], orm.Dict]:
     return {
         (values["element"], values["potential_uuid"]): node
         for node, values in found
-        if values.get("potential_uuid") and values.get("cohesive_energy_ev_per_atom") is not None
+        if values["potential_uuid"] and values["cohesive_energy_ev"] is not None and _DOUBTED not in values["flags"]
     }
 
 

@@ -65,7 +65,7 @@ def cohesive_point(point: AmbientPoint, energies: Sequence[Any], relation: str) 
     entry = elements()[point.element]
     value, source = entry.cohesive_energy, "experiment"
     if energies:
-        value = sum(node["cohesive_energy_ev_per_atom"] for node in energies) / len(energies)
+        value = sum(node["cohesive_energy_ev"] for node in energies) / len(energies)
         source = f"potential, {' '.join(str(node.pk) for node in energies)}"
     return CohesivePoint(point, entry.group, value, source, melting_temperature_k(value, entry.group, relation))
 

@@ -53,7 +53,7 @@ def whole(symbol: str, temperature_k: float, *uuids: str) -> orm.Dict:
 
 
 def energy(symbol: str, value_ev: float, uuid: str) -> orm.Dict:
-    return orm.Dict({"element": symbol, "cohesive_energy_ev_per_atom": value_ev, "potential_uuid": uuid})
+    return orm.Dict({"element": symbol, "cohesive_energy_ev": value_ev, "potential_uuid": uuid})
 
 
 def test_refit_of_a_group_takes_its_points_and_the_energies_of_their_potentials():

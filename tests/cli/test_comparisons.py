@@ -103,7 +103,7 @@ class TestExperiment:
 
 class TestCohesive:
     def test_table_says_where_the_energies_are_from(self, tm, metals):
-        node = cohesive_energy(cohesive_energy_ev_per_atom=3.6)
+        node = cohesive_energy(cohesive_energy_ev=3.6)
         result = tm("cohesive")
         assert result.exit_code == 0, result.output
         lines = result.output.splitlines()
@@ -142,7 +142,7 @@ class TestCohesive:
         assert tm("cohesive").exit_code == 0, "two points of an element can stand in a table"
 
     def test_energy_out_of_range_is_told(self, tm, metals):
-        cohesive_energy(cohesive_energy_ev_per_atom=-3.5)
+        cohesive_energy(cohesive_energy_ev=-3.5)
         result = tm("cohesive")
         assert result.exit_code == 1
         assert "cohesive_energy: -3.5 eV/atom is outside the allowed range" in result.output

@@ -111,7 +111,7 @@ def test_status_of_what_is_no_work_chain(aiida_profile):
     node = orm.Int(1).store()
     result = CliRunner().invoke(main, ["status", str(node.pk), "--profile", aiida_profile.name])
     assert result.exit_code == 1
-    assert "is no work chain of coexistence, learning or the whole chain" in result.output
+    assert "is no work chain whose progress can be shown" in result.output
 
 
 @pytest.mark.parametrize(

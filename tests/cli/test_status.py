@@ -94,10 +94,7 @@ def test_status_of_a_node_that_is_no_such_chain(status):
     node = orm.WorkChainNode(process_type="aiida.workflows:other").store()
     result = status(str(node.pk))
     assert result.exit_code == 1
-    assert (
-        f"node {node.pk} is no work chain of coexistence, learning or the whole chain: see `verdi process list -a`"
-        in result.output
-    )
+    assert f"node {node.pk} is no work chain whose progress can be shown: see `verdi process list -a`" in result.output
 
 
 @pytest.fixture

@@ -62,7 +62,8 @@ def cohesive_energy(**changes: Any) -> orm.Dict:
     values = {
         "schema": "dnpmelt.cohesive_energy",
         "element": "Cu",
-        "cohesive_energy_ev_per_atom": 3.54,
+        "cohesive_energy_ev": 3.54,
+        "flags": [],
         "potential_uuid": POINT["potential_uuid"],
     }
     return orm.Dict({**values, **changes}).store()

@@ -68,10 +68,12 @@ def test_cohesive_energies_belong_to_their_potential_and_the_latest_counts():
     store()
     (point,) = ambient_points()
     assert energies_of(point, cohesive_energies()) == []
-    cohesive_energy(cohesive_energy_ev_per_atom=3.0)
+    cohesive_energy(cohesive_energy_ev=3.0)
     latest = cohesive_energy()
     cohesive_energy(potential_uuid="00000000-0000-4000-8000-00000000000f")
     cohesive_energy(element="Ni")
+    cohesive_energy(cohesive_energy_ev=1.5, flags=["lone_atom", "cohesive_energy"])
+    cohesive_energy(potential_uuid=None)  # by VASP
     (node,) = energies_of(point, cohesive_energies())
     assert node.pk == latest.pk
 

@@ -53,7 +53,10 @@ def test_run_goes_on_through_wall_time_and_kill_to_one_whole_series(code_that, c
     chain = run_chain(code_that(TROUBLED), cu_u3, production_time=6.0, max_wallclock_seconds=WALL_TIME_S)
     assert chain.is_finished_ok, chain.exit_message
     jobs = jobs_of(chain)
-    assert statuses(jobs) == [JOB_CODES.ERROR_OUT_OF_WALLTIME.status, JOB_CODES.ERROR_INTERRUPTED.status, 0]
+    first, second, *more, last = statuses(jobs)
+    out_of_time = JOB_CODES.ERROR_OUT_OF_WALLTIME.status
+    assert (first, second, last) == (out_of_time, JOB_CODES.ERROR_INTERRUPTED.status, 0)
+    assert set(more) <= {out_of_time}, "on a busy machine another job may run out of time"
     for job, following in pairwise(jobs):
         assert following.inputs.restart.uuid == job.outputs.restart.uuid
         assert following.inputs.parent_folder.uuid == job.outputs.remote_folder.uuid
