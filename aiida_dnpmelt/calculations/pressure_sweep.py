@@ -12,7 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from aiida_dnpmelt import __version__
 from aiida_dnpmelt.calculations.bulk_phases import quantity_of
 from aiida_dnpmelt.calculations.melting_curve import stored_fit
-from aiida_dnpmelt.physics.melting_curve import Known, consistency, guess_k, ready_pressures
+from aiida_dnpmelt.physics.melting_curve import (
+    FEWEST_SLOPES,
+    Known,
+    Quantity,
+    consistency,
+    disagreement,
+    guess_k,
+    ready_pressures,
+)
 
 SCHEMA = "dnpmelt.pressure_sweep"
 SCHEMA_VERSION = 1
@@ -124,7 +132,7 @@ def pressure_sweep(pressures: orm.List, gaps: orm.Dict, curve: orm.Dict | None =
                 f"no {names[name]} at {values[index_of(name)]:g} GPa: {reason}"
                 for name, reason in sorted(gaps.get_dict().items())
             ],
-            **_agreement(curve, properties),
+            **_agreement(curve, points, properties),
             **{key: sum(node[key] for node in (*points, *properties) if node is not None) for key in _COSTS},
             "dnpmelt_version": __version__,
         }
@@ -135,23 +143,32 @@ def _value(node: orm.Dict | None, name: str) -> Any:
     return None if node is None else node.get_dict().get(name)
 
 
-def _agreement(curve: orm.Dict | None, properties: Sequence[orm.Dict | None]) -> dict[str, Any]:
-    """Return the law, and how well its slopes agree with those of Clausius and Clapeyron."""
-    keys = ("consistency_sigma", "consistency_chi2", "consistency_degrees_of_freedom", "consistency_probability")
+def _agreement(
+    curve: orm.Dict | None, points: Sequence[orm.Dict | None], properties: Sequence[orm.Dict | None]
+) -> dict[str, Any]:
+    """Return how well the slopes of Clausius and Clapeyron agree with those of the law, and with the points."""
     slopes = [None if node is None else quantity_of(node.get_dict(), "slope") for node in properties]
-    known = {
-        node["pressure_gpa"]: slope
-        for node, slope in zip(properties, slopes, strict=True)
-        if node is not None and slope is not None
-    }
-    nothing = {"law": curve["law"] if curve else None, **dict.fromkeys(keys)}
-    if curve is None or not known:
-        return {**nothing, "slope_differences_sigma": [None] * len(slopes)}
-    found = consistency(stored_fit(curve.get_dict()), list(known), list(known.values()))
-    numbers = (found.sigma, found.chi2, found.degrees_of_freedom, found.probability)
-    differences = iter(found.differences_sigma)
+    fit = None if curve is None else stored_fit(curve.get_dict())
+    differences = [
+        None
+        if fit is None or point is None or slope is None
+        else disagreement(fit.slope_k_per_gpa(point["pressure_gpa"]), slope)
+        for point, slope in zip(points, slopes, strict=True)
+    ]
+    known = [abs(value) for value in differences if value is not None]
+    keys = ("consistency_sigma", "consistency_chi2", "consistency_degrees_of_freedom", "consistency_probability")
+    both = [
+        (point["pressure_gpa"], Quantity(point["melting_temperature_k"], point["standard_uncertainty_k"]), slope)
+        for point, slope in zip(points, slopes, strict=True)
+        if point is not None and slope is not None
+    ]
+    numbers: tuple[float | None, ...] = (None,) * len(keys)
+    if len(both) >= FEWEST_SLOPES:
+        found = consistency(*zip(*both, strict=True))
+        numbers = (found.sigma, found.chi2, found.degrees_of_freedom, found.probability)
     return {
-        **nothing,
+        "law": None if curve is None else curve["law"],
+        "slope_differences_sigma": differences,
+        "largest_slope_difference_sigma": max(known, default=None),
         **dict(zip(keys, numbers, strict=True)),
-        "slope_differences_sigma": [None if slope is None else next(differences) for slope in slopes],
     }

@@ -10,10 +10,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from ase.units import GPa
 from numpy.typing import NDArray
+from scipy.interpolate import make_interp_spline
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.stats import chi2 as chi2_distribution
 from scipy.stats import norm as normal
@@ -21,6 +23,8 @@ from scipy.stats import norm as normal
 Array = NDArray[np.float64]
 
 FEWEST_PRESSURES = 3
+FEWEST_SLOPES = 3
+"""Slopes whose integral takes the bend of a curve into account."""
 LARGEST_CHANGE = 0.3
 """Most that a guess differs from the T_m that it is made from, as a share: points near each other tell no slope."""
 
@@ -139,11 +143,6 @@ class CurveFit:
         place = int(np.argmax(self.law.function(pressures, *self.parameters)))
         return float(pressures[place]) if 0 < place < len(pressures) - 1 else None
 
-    def slope_covariance(self, pressures_gpa: Sequence[float]) -> Array:
-        """Return the covariance of dT_m/dP at n pressures, in (K/GPa)^2, shape (n, n)."""
-        gradients = np.array([self._gradient(self._slope_at(pressure)) for pressure in pressures_gpa])
-        return np.asarray(gradients @ self.covariance @ gradients.T)
-
     def _slope_at(self, pressure_gpa: float) -> Callable[[Array], float]:
         return lambda parameters: float(self.law.slope(np.array(pressure_gpa), *parameters))
 
@@ -252,41 +251,48 @@ def disagreement(first: Quantity, second: Quantity) -> float:
 
 @dataclass(frozen=True)
 class Consistency:
-    """How well the slopes of a fitted law and those of Clausius and Clapeyron agree.
+    """How well melting temperatures and the slopes of Clausius and Clapeyron agree, whatever law the curve follows.
 
-    :param differences_sigma: fitted less measured slope at each point, in units of its standard uncertainty.
-    :param chi2: of all of them together, with the covariance that they have through the law.
+    :param chi2: of the rises of T_m from point to point, less the integrals of the slopes.
+    :param degrees_of_freedom: number of these rises.
     :param probability: of a larger chi2 if both are right.
     :param sigma: the same probability as that of a normal deviate beyond plus and minus so many sigma.
     """
 
-    differences_sigma: tuple[float, ...]
     chi2: float
     degrees_of_freedom: int
     probability: float
     sigma: float
 
 
-def consistency(fit: CurveFit, pressures_gpa: Sequence[float], slopes_k_per_gpa: Sequence[Quantity]) -> Consistency:
-    """Return how well the slopes of a law agree with slopes that were measured at its points.
+def consistency(
+    pressures_gpa: Sequence[float], temperatures_k: Sequence[Quantity], slopes_k_per_gpa: Sequence[Quantity]
+) -> Consistency:
+    """Return how well the rises of T_m agree with the integrals of the slopes dT_m/dP between the points.
 
-    :raises ValueError: without a slope.
+    Between the points the slope is a cubic spline, a parabola if there are three.
+
+    :param pressures_gpa: different ones, rising.
+    :raises ValueError: if there are fewer than three points.
     """
-    if not slopes_k_per_gpa:
-        raise ValueError("no slope given")
-    fitted = [fit.slope_k_per_gpa(pressure) for pressure in pressures_gpa]
-    differences = np.array([one.value - other.value for one, other in zip(fitted, slopes_k_per_gpa, strict=True)])
-    covariance = fit.slope_covariance(pressures_gpa)
-    covariance = covariance + np.diag([slope.uncertainty**2 for slope in slopes_k_per_gpa])
+    if len(pressures_gpa) < FEWEST_SLOPES:
+        raise ValueError(f"{len(pressures_gpa)} points with a slope given, their integral needs {FEWEST_SLOPES}")
+    weights = np.array([_integrals(pressures_gpa, one) for one in np.eye(len(pressures_gpa))]).T
+    rise = np.diff(np.eye(len(pressures_gpa)), axis=0)
+    differences = rise @ [each.value for each in temperatures_k] - weights @ [each.value for each in slopes_k_per_gpa]
+    covariance = rise @ np.diag([each.uncertainty**2 for each in temperatures_k]) @ rise.T
+    covariance = covariance + weights @ np.diag([each.uncertainty**2 for each in slopes_k_per_gpa]) @ weights.T
     chi2 = float(differences @ np.linalg.solve(covariance, differences))
     probability = float(chi2_distribution.sf(chi2, len(differences)))
-    return Consistency(
-        differences_sigma=tuple(float(value) for value in differences / np.sqrt(np.diag(covariance))),
-        chi2=chi2,
-        degrees_of_freedom=len(differences),
-        probability=probability,
-        sigma=float(normal.isf(max(probability, 1e-300) / 2)),
-    )
+    sigma = float(normal.isf(max(probability, 1e-300) / 2))
+    return Consistency(chi2, len(differences), probability, sigma)
+
+
+def _integrals(pressures_gpa: Sequence[float], slopes: Array) -> Array:
+    """Return the integrals of a slope from point to point."""
+    order = min(3, len(pressures_gpa) - 1)
+    spline = make_interp_spline(pressures_gpa, slopes, k=order)
+    return np.array([spline.integrate(low, high) for low, high in pairwise(pressures_gpa)])
 
 
 @dataclass(frozen=True)

@@ -51,14 +51,22 @@ def _scaled(value: float | None) -> float | None:
 def sweep_text(sweep: Mapping[str, Any], curve: Mapping[str, Any] | None) -> str:
     """Return what the rows do not say: the laws, whether the slopes agree, and the gaps."""
     lines = [] if curve is None else _laws(curve)
+    largest = sweep["largest_slope_difference_sigma"]
+    if largest is not None:
+        lines.append(
+            f"{_agree(largest)}: slopes of the law and of Clausius-Clapeyron differ by {largest:.1f} sigma at most"
+        )
     sigma = sweep["consistency_sigma"]
     if sigma is not None:
-        word = "agree" if sigma <= _LARGE_SIGMA else "DISAGREE"
         lines.append(
-            f"fitted slopes and those of Clausius-Clapeyron {word}: {sigma:.1f} sigma "
-            f"(chi2 = {sweep['consistency_chi2']:.1f} for {sweep['consistency_degrees_of_freedom']} slopes)"
+            f"{_agree(sigma)}: T_m rises by what the slopes of Clausius-Clapeyron integrate to, within {sigma:.1f} "
+            f"sigma (chi2 = {sweep['consistency_chi2']:.1f} for {sweep['consistency_degrees_of_freedom']} rises)"
         )
     return "\n".join([*lines, *sweep["gaps"]])
+
+
+def _agree(sigma: float) -> str:
+    return "consistent" if sigma <= _LARGE_SIGMA else "INCONSISTENT"
 
 
 def _laws(curve: Mapping[str, Any]) -> list[str]:

@@ -367,6 +367,7 @@ def sweep_summary(sweep: Mapping[str, Any]) -> str:
     text = f"{sweep['element']}: T_m at {len(found)} of {len(sweep['pressures_gpa'])} pressures"
     if sweep["law"] is not None:
         text += f", {sweep['law'].replace('_', '-')}"
-    if sweep["consistency_sigma"] is not None:
-        text += f", its slopes and those of Clausius-Clapeyron differ by {sweep['consistency_sigma']:.1f} sigma"
+    if sweep["largest_slope_difference_sigma"] is not None:
+        largest = sweep["largest_slope_difference_sigma"]
+        text += f", its slopes and those of Clausius-Clapeyron differ by {largest:.1f} sigma at most"
     return text

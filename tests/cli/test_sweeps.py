@@ -98,7 +98,8 @@ def test_table_and_picture_of_a_sweep(cli, stored, tmp_path):
     assert lines[1].split()[:5] == ["0", "1330(5)", "valid", "fcc", "90%"]
     assert lines[3].split() == ["10", "-", "none", "-", "-", "-", "-", "-"]
     assert "simon_glatzel (taken): temperature_k = 1330(5)" in result.output
-    assert "fitted slopes and those of Clausius-Clapeyron agree: 0.0 sigma" in result.output
+    assert "consistent: slopes of the law and of Clausius-Clapeyron differ by 0.0 sigma at most" in result.output
+    assert "consistent: T_m rises by what the slopes of Clausius-Clapeyron integrate to, within 0." in result.output
     assert "no T_m at 10 GPa: No run held both phases" in result.output
     assert picture.stat().st_size > 10_000
     again = cli("tm", "sweep", str(stored.pk), "--plot", str(picture))
