@@ -3,7 +3,7 @@
 #   make demo STORAGE=postgres   the same on a PostgreSQL of its own
 #   make test                    the whole test suite, on SQLite and on PostgreSQL side by side
 .DELETE_ON_ERROR:
-.PHONY: install demo test test-sqlite test-units test-chains test-postgres lint docs clean
+.PHONY: install demo test test-units test-chains test-postgres test-others lint docs clean
 
 PYTHON ?= python3
 STORAGE ?= sqlite
@@ -11,6 +11,7 @@ VENV ?= .venv
 PYTEST ?=
 BIN := $(VENV)/bin
 UNITS := $(addprefix tests/,calculations data parsers physics)
+CHAINS := tests/workchains
 comma := ,
 
 ifeq ($(filter $(STORAGE),sqlite postgres),)
@@ -30,20 +31,21 @@ demo: install
 	  --reference-file \
 	  "$$($(BIN)/python -c 'from aiida_dnpmelt.setup.engines import lammps_potentials as f; print(f())')/Cu_mishin1.eam.alloy"
 
+# Three parts side by side, so that the cores have work to the end: each waits for its jobs a third of its time.
 test: $(VENV)/.extras-engines,report,tests,postgres
-	$(MAKE) --jobs=3 test-postgres test-sqlite
+	$(MAKE) --jobs=3 test-chains test-units test-postgres test-others
 
-# In two parts, so that the cores have work to the end: each process waits for its jobs a third of its time.
-test-sqlite: test-chains test-units
+test-chains:
+	$(BIN)/python -m pytest -q $(CHAINS) $(PYTEST)
 
 test-units:
 	$(BIN)/python -m pytest -q $(UNITS) $(PYTEST)
 
-test-chains:
-	$(BIN)/python -m pytest -q $(addprefix --ignore=,$(UNITS)) $(PYTEST)
-
 test-postgres:
 	$(BIN)/python -m pytest -q --storage postgres $(PYTEST)
+
+test-others:
+	$(BIN)/python -m pytest -q $(addprefix --ignore=,$(UNITS) $(CHAINS)) $(PYTEST)
 
 lint: $(VENV)/.extras-dev
 	$(BIN)/ruff check .

@@ -32,7 +32,8 @@ pytest_plugins = [
     "property_jobs",
 ]
 
-# Jobs, their parsers and the pages meet the storage in the work chains, which are run on both.
+# Jobs, their parsers and the pages meet the storage in the work chains. Of these the pressure sweep is run on both,
+# through a daemon that is killed: it calls those of the coexistence.
 STORAGE_FREE = (
     "physics/",
     "calculations/",
@@ -41,18 +42,24 @@ STORAGE_FREE = (
     "campaign/test_cells.py",
     "campaign/test_modes.py",
     "campaign/test_settings.py",
+    "workchains/labelling/",
     "workchains/test_adaptive_learning.py",
+    "workchains/test_coexistence.py",
     "workchains/test_cohesive_energy.py",
     "workchains/test_deepmd_training.py",
+    "workchains/test_exploration.py",
     "workchains/test_finite_size.py",
     "workchains/test_melting.py",
+    "workchains/test_potential_benchmark.py",
+    "workchains/test_tpc.py",
     "workchains/test_training.py",
     "workchains/test_vasp_md.py",
-    "workchains/labelling/test_vasp.py",
     "provenance/test_repository.py",
     "report/test_page.py",
     "setup/test_engines",
     "setup/test_postgres",
+    "cli/test_campaign.py",
+    "cli/test_imports.py",
     "cli/test_potential.py",
     "cli/test_setup.py",
     "test_packaging.py",

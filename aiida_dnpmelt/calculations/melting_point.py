@@ -232,10 +232,11 @@ def _runs(assessment: Assessment, runs: Mapping[str, CoexistenceRun]) -> dict[st
 
 def _solid(assessment: Assessment, runs: Mapping[str, CoexistenceRun]) -> dict[str, Any]:
     """Return the lattice that most solid atoms have at the end of the living runs, and their share."""
-    shares = np.array([runs[label].found_lattices for label in assessment.labels("coexistence")])
-    mean = shares[np.isfinite(shares).all(axis=1)].mean(axis=0) if np.isfinite(shares).all(axis=-1).any() else None
-    if mean is None:
+    every = (runs[label].found_lattices for label in assessment.labels("coexistence"))
+    known = [shares for shares in every if np.isfinite(shares).all()]
+    if not known:
         return {"found_lattice": None, "found_lattice_share": None}
+    mean = np.mean(known, axis=0)
     return {"found_lattice": LATTICES[int(mean.argmax())], "found_lattice_share": float(mean.max())}
 
 

@@ -110,6 +110,7 @@ def test_settings_that_only_deepmd_can_refuse_end_with_its_reason(dp_code):
     assert not (Path(job.get_remote_workdir()) / "freeze.err").exists()
 
 
+@pytest.mark.slow
 def test_memory_that_is_not_enough_is_told_apart(dp_that):
     code = dp_that('ulimit -v 6000000; exec "$DP" "$@"')
     job = run_training(code, settings=settings_with(model__fitting_net__neuron=[20000, 20000]))

@@ -98,7 +98,7 @@ def test_times_of_the_preparation_go_on_through_its_stages(folder, facts):
 
 
 def assert_beginning(run: CoexistenceRun, whole: CoexistenceRun) -> None:
-    for name in ARRAYS:
+    for name in set(ARRAYS) - {"found_lattices"}:  # of the last frame
         found, expected = getattr(run, name), getattr(whole, name)
         np.testing.assert_array_equal(found, expected[: len(found)], err_msg=name)
 

@@ -178,21 +178,24 @@ def test_a_pressure_without_a_melting_point_is_a_named_gap(cu_u3, code_that):
 
 
 def test_points_without_a_slope_stand(cu_u3, code_that):
-    known = {f"point_{p:g}": known_point(cu_u3, p) for p in T_M} | {"slope": known_slope(cu_u3, 0.0)}
+    known = {f"point_{p:g}": known_point(cu_u3, p) for p in T_M} | {
+        f"slope_{p:g}": known_slope(cu_u3, p) for p in (0.0, 5.0)
+    }
     node = run_get_node(builder_of(code_that("exit 1"), cu_u3, known=known)).node
     assert node.is_finished_ok, node.exit_message
     found = node.outputs.sweep
-    assert found["slopes_k_per_gpa"] == [SLOPES[0.0], None, None]
-    assert [gap.split(":")[0] for gap in found["gaps"]] == ["no slope at 5 GPa", "no slope at 10 GPa"]
+    assert found["slopes_k_per_gpa"] == [SLOPES[0.0], SLOPES[5.0], None]
+    assert [gap.split(":")[0] for gap in found["gaps"]] == ["no slope at 10 GPa"]
     assert "crystal (" in found["gaps"][0] and "A phase was not run to its end" in found["gaps"][0]
 
 
 def test_too_few_points_make_no_curve_and_are_kept(cu_u3, code_that):
-    known = {"a": known_point(cu_u3, 0.0), "b": known_slope(cu_u3, 0.0)}
+    known = {f"point_{p:g}": known_point(cu_u3, p) for p in (0.0, 5.0)}
+    known |= {f"slope_{p:g}": known_slope(cu_u3, p) for p in (0.0, 5.0)}
     node = run_get_node(builder_of(code_that("exit 1"), cu_u3, known=known)).node
     assert node.exit_status == PressureSweepWorkChain.exit_codes.ERROR_NO_CURVE.status
-    assert "A curve needs 3 pressures with a melting temperature, there are 1: No run of" in node.exit_message
-    assert node.outputs.sweep["melting_temperatures_k"] == [1283.0, None, None]
+    assert "A curve needs 3 pressures with a melting temperature, there are 2: No run of" in node.exit_message
+    assert node.outputs.sweep["melting_temperatures_k"] == [1283.0, 1461.0, None]
     assert "curve" not in node.outputs
 
 
