@@ -205,6 +205,7 @@ def test_builder_has_the_settings_of_the_protocol(parts, protocol):
         AdaptiveLearningWorkChain.get_builder_from_protocol(dp, lmp_deepmd, structure, {}, protocol, {"plans": PLAN})
 
 
+@pytest.mark.slow
 def test_loop_taught_by_vasp(parts, make_vasp, potcar_family):
     """Jobs of VASP are cut after three ionic steps and leave every fourth frame unconverged: the loop goes on."""
     dp, lmp_deepmd, _, _ = parts
