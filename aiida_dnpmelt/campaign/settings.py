@@ -29,8 +29,12 @@ class ElementSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     structure: Path | None = Field(None, description="File of the crystal, beside the campaign's file; ASE reads it.")
-    lattice: Literal["fcc", "bcc", "hcp", "diamond"] | None = Field(None, description="Or its lattice.")
-    a_angstrom: float | None = Field(None, gt=0, le=100, description="Lattice parameter a of that in Angstrom.")
+    lattice: Literal["fcc", "bcc", "hcp", "diamond"] | None = Field(
+        None, description="Or its lattice, by default the one from which it melts."
+    )
+    a_angstrom: float | None = Field(
+        None, gt=0, le=100, description="Lattice parameter a of that in Angstrom, by default the tabulated one."
+    )
     c_angstrom: float | None = Field(None, gt=0, le=100, description="Lattice parameter c of hcp in Angstrom.")
     temperature_k: float | None = Field(
         None, gt=0, le=20_000, description="First guess of T_m in K instead of the experimental one."
@@ -38,8 +42,8 @@ class ElementSettings(BaseModel):
 
     @model_validator(mode="after")
     def _one_crystal(self) -> ElementSettings:
-        if (self.lattice is None) != (self.a_angstrom is None):
-            raise ValueError("lattice and a_angstrom: give both or none")
+        if self.lattice is None and self.a_angstrom is not None:
+            raise ValueError("a_angstrom: it goes with lattice")
         if self.structure is not None and self.lattice is not None:
             raise ValueError("structure and lattice: give one of them")
         if self.c_angstrom is not None and self.lattice != "hcp":

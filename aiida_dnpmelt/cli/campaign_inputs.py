@@ -66,9 +66,11 @@ def _structure(symbol: str, given: ElementSettings, folder: Path) -> StructureDa
         entry = element(symbol)
     except ValueError as exception:
         raise ValueError(f"{key}: {exception}: give structure and temperature_k") from exception
-    if entry.a is None:
-        raise ValueError(f"{key}: the table has no lattice of it: give structure, or lattice and a_angstrom")
-    return StructureData(ase=crystal(symbol, entry.lattice, entry.a, entry.c))
+    lattice = given.lattice or entry.melting_lattice
+    try:
+        return StructureData(ase=crystal(symbol, lattice, *entry.lengths(lattice)))
+    except ValueError as exception:
+        raise ValueError(f"{key}: {exception}: give structure, or lattice and a_angstrom") from exception
 
 
 def _sources(settings: CampaignSettings, folder: Path) -> dict[tuple[str, str], Path | PotentialData]:

@@ -62,7 +62,7 @@ REFUSED = {
     "no symbol": ({"elements": ["Cux"]}, "elements: Cux: no chemical symbol", ""),
     "symbol twice": ({"elements": ["Cu", "Cu"]}, "elements: Cu given twice", ""),
     "elements in a word": ({"elements": "Cu"}, "elements: Input should be a valid dictionary (got 'Cu')", ""),
-    "lattice alone": ({"elements": {"Cu": {"lattice": "bcc"}}}, "elements.Cu: lattice and a_angstrom: give both", ""),
+    "a alone": ({"elements": {"Cu": {"a_angstrom": 3.3}}}, "elements.Cu: a_angstrom: it goes with lattice", ""),
     "two crystals": ({"elements": {"Cu": {"structure": "a", **CRYSTAL}}}, "structure and lattice: give one", ""),
     "c of bcc": ({"elements": {"Cu": {**CRYSTAL, "c_angstrom": 5}}}, "c_angstrom: it goes with lattice: hcp", ""),
     "guess": (

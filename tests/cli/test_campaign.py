@@ -87,7 +87,8 @@ def test_dry_run_of_models_that_are_learned_counts_labels(run, lmp_deepmd_code, 
 
 WRONG = {
     "key": ({"pressures": [0]}, "pressures: unknown key"),
-    "lattice": ({"elements": ["Sb"], "potentials": {"Sb": "x"}}, "elements.Sb: the table has no lattice of it"),
+    "lattice": ({"elements": ["Sb"], "potentials": {"Sb": "x"}}, "elements.Sb: the table has no lattice of Sb: give"),
+    "other lattice": ({"elements": {"Cu": {"lattice": "bcc"}}}, "elements.Cu: the table has Cu as fcc: give structure"),
     "element": ({"elements": ["Fr"], "potentials": {"Fr": "x"}}, "elements.Fr: element 'Fr' is not in the table"),
     "structure": ({"elements": {"Cu": {"structure": "none.cif"}}}, "elements.Cu.structure: '"),
     "structure of another": ({"elements": {"Cu": {"structure": "Al.cif"}}}, "elements.Cu.structure: 'Al.cif' is Al4"),
