@@ -87,6 +87,8 @@ def watch_to_end(node: WorkChainNode) -> None:
         click.echo(f"work chain {node.pk}: aiida-dnpmelt tm size {node.pk}, verdi process status {node.pk}")
     elif node.description:
         click.echo(node.description)
+        if "sweep" in node.outputs:
+            click.echo(f"work chain {node.pk}: aiida-dnpmelt tm sweep {node.pk}, verdi process status {node.pk}")
     if not node.is_finished_ok:
         click.echo(f"work chain {node.pk} did not succeed: {node.exit_message or node.process_state.value}", err=True)
         sys.exit(1)
