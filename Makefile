@@ -3,7 +3,7 @@
 #   make demo STORAGE=postgres   the same on a PostgreSQL of its own
 #   make test                    the whole test suite, on SQLite and on PostgreSQL side by side
 .DELETE_ON_ERROR:
-.PHONY: install demo test test-units test-chains test-postgres test-others lint docs clean
+.PHONY: install demo test test-units test-learning test-postgres test-others lint docs clean
 
 PYTHON ?= python3
 STORAGE ?= sqlite
@@ -11,7 +11,8 @@ VENV ?= .venv
 PYTEST ?=
 BIN := $(VENV)/bin
 UNITS := $(addprefix tests/,calculations data parsers physics)
-CHAINS := tests/workchains
+LEARNING := tests/workchains/labelling $(addprefix tests/workchains/test_,$(addsuffix .py,\
+  adaptive_learning deepmd_training exploration melting training vasp_md))
 comma := ,
 
 ifeq ($(filter $(STORAGE),sqlite postgres),)
@@ -31,12 +32,13 @@ demo: install
 	  --reference-file \
 	  "$$($(BIN)/python -c 'from aiida_dnpmelt.setup.engines import lammps_potentials as f; print(f())')/Cu_mishin1.eam.alloy"
 
-# Three parts side by side, so that the cores have work to the end: each waits for its jobs a third of its time.
+# Three of four parts side by side, the longest first, so that the cores have work to the end: each waits for its jobs
+# a third of its time.
 test: $(VENV)/.extras-engines,report,tests,postgres
-	$(MAKE) --jobs=3 test-chains test-units test-postgres test-others
+	$(MAKE) --jobs=3 test-others test-learning test-units test-postgres
 
-test-chains:
-	$(BIN)/python -m pytest -q $(CHAINS) $(PYTEST)
+test-learning:
+	$(BIN)/python -m pytest -q $(LEARNING) $(PYTEST)
 
 test-units:
 	$(BIN)/python -m pytest -q $(UNITS) $(PYTEST)
@@ -45,7 +47,7 @@ test-postgres:
 	$(BIN)/python -m pytest -q --storage postgres $(PYTEST)
 
 test-others:
-	$(BIN)/python -m pytest -q $(addprefix --ignore=,$(UNITS) $(CHAINS)) $(PYTEST)
+	$(BIN)/python -m pytest -q $(addprefix --ignore=,$(UNITS) $(LEARNING)) $(PYTEST)
 
 lint: $(VENV)/.extras-dev
 	$(BIN)/ruff check .

@@ -25,7 +25,7 @@ while kill -0 $job && ! grep -qs 'saved checkpoint' train.log; do sleep 0.02; do
 kill -STOP $job
 while :; do sleep 0.1; done
 """
-WALL_TIME_S = 30
+WALL_TIME_S = 60  # on a busy machine DeePMD-kit takes half of that to start
 
 # The next one is killed after its first checkpoint, and the one after it cannot find its checkpoints to freeze them.
 TROUBLED = """
