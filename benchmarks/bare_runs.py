@@ -22,8 +22,9 @@ from ase import Atoms
 from ase.build import bulk
 from ase.io import write
 
-from aiida_dnpmelt.calculations.coexistence_script import DATA_FILE, LOG_FILE, RunSpec, build_script
+from aiida_dnpmelt.calculations.coexistence_script import DATA_FILE, LOG_FILE, build_script
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.calculations.coexistence_stages import RunSpec
 from aiida_dnpmelt.workchains.protocols import load_protocol
 
 STYLES = {".alloy": "eam/alloy", ".fs": "eam/fs", ".eam": "eam"}

@@ -18,15 +18,9 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
-from aiida_dnpmelt.calculations.coexistence_script import (
-    FRAMES_FILE,
-    LOG_FILE,
-    PRODUCTION,
-    RunSpec,
-    probe_file,
-    stages_of,
-)
+from aiida_dnpmelt.calculations.coexistence_script import LOG_FILE, probe_file
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.calculations.coexistence_stages import FRAMES_FILE, PRODUCTION, RunSpec, stages_of
 from aiida_dnpmelt.parsers.coexistence_files import RunFacts, read_run
 from aiida_dnpmelt.physics.estimate import Estimate, bin_series, estimate, last_window
 from aiida_dnpmelt.physics.lammps_log import read_log

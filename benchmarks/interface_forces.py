@@ -15,7 +15,7 @@ import numpy as np
 from aiida import load_profile, orm
 from aiida.engine import run
 
-from aiida_dnpmelt.calculations.coexistence_script import FRAMES_FILE
+from aiida_dnpmelt.calculations.coexistence_stages import FRAMES_FILE
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.data.trajectories import trajectory

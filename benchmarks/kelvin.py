@@ -27,8 +27,8 @@ from bare_runs import lammps_folder, pair_commands, run
 from coverage_real import fit, living
 from numpy.typing import NDArray
 
-from aiida_dnpmelt.calculations.coexistence_script import RunSpec
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.calculations.coexistence_stages import RunSpec
 from aiida_dnpmelt.physics.energy_offset import MeltingShift, latent_heat, melting_shift, phase_offset
 from aiida_dnpmelt.physics.estimate import timestep_correction
 from aiida_dnpmelt.physics.lammps_dump import read_frames

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from aiida_dnpmelt.calculations.coexistence_script import random_seeds
+from aiida_dnpmelt.calculations.coexistence_stages import random_seeds
 from aiida_dnpmelt.calculations.deepmd_settings import descriptors
 
 LEARNING_CURVE_FILE = "lcurve.out"

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiida_dnpmelt.calculations.coexistence_script import DATA_FILE, random_seeds
+from aiida_dnpmelt.calculations.coexistence_script import DATA_FILE
+from aiida_dnpmelt.calculations.coexistence_stages import random_seeds
 from aiida_dnpmelt.calculations.exploration_settings import ExplorationSettings
 
 SAMPLE = "sample_"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiida_dnpmelt.calculations.coexistence_script import random_seeds
+from aiida_dnpmelt.calculations.coexistence_stages import random_seeds
 from aiida_dnpmelt.calculations.label_settings import LabelSettings
 from aiida_dnpmelt.physics.units import gpa_to_bar
 

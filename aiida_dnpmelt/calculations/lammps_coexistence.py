@@ -15,20 +15,16 @@ from ase import Atoms
 from ase.io import write
 from pydantic import BaseModel, ConfigDict, Field
 
-from aiida_dnpmelt.calculations.coexistence_script import (
-    DATA_FILE,
+from aiida_dnpmelt.calculations.coexistence_script import DATA_FILE, LOG_FILE, Resume, build_script, probe_file
+from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.calculations.coexistence_stages import (
     FRAMES_FILE,
-    LOG_FILE,
     PRODUCTION,
-    Resume,
     RunSpec,
     Stage,
-    build_script,
     preparation_steps,
-    probe_file,
     stages_of,
 )
-from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
 from aiida_dnpmelt.calculations.lammps_job import (
     INPUT_FILE,
     OUTPUT_FILE,
@@ -98,7 +94,7 @@ class LammpsCoexistenceCalculation(CalcJob):
     """Run solid and liquid of one crystal side by side in LAMMPS, or one of them alone.
 
     The job writes its own input from nodes, one stage after another; what the script does is in
-    `aiida_dnpmelt.calculations.coexistence_script`. It does not stand on the raw calculation of aiida-lammps,
+    `aiida_dnpmelt.calculations.coexistence_stages`. It does not stand on the raw calculation of aiida-lammps,
     whose only addition would be a ready script as an input: a number in such a script has no link to where it
     came from.
     """

@@ -8,7 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.common.datastructures import CodeInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJobProcessSpec
+from aiida.engine import CalcJob, CalcJobProcessSpec, ExitCode
 
 from aiida_dnpmelt.calculations.coexistence_script import LOG_FILE
 from aiida_dnpmelt.data.potential import PotentialData
@@ -24,6 +24,19 @@ FAILURES: Mapping[str, str] = {
     "missing_element": "ERROR_MISSING_ELEMENT",
 }
 """Exit codes by what the log shows, see `aiida_dnpmelt.physics.lammps_log.Log.failure`; all else is ERROR_LAMMPS."""
+
+
+REFUSED = ("ERROR_UNKNOWN_PAIR_STYLE", "ERROR_BAD_POTENTIAL", "ERROR_MISSING_ELEMENT", "ERROR_LAMMPS")
+"""Exit codes of input that would be refused again."""
+EXPLODED = ("ERROR_LOST_ATOMS", "ERROR_NOT_FINITE")
+"""Exit codes of dynamics, or of a relaxation, that exploded."""
+NO_OUTPUT = ("ERROR_LOG_MISSING", "ERROR_LOG_UNREADABLE", "ERROR_FRAMES_UNREADABLE")
+"""Exit codes of a job that left nothing that can be read."""
+
+
+def exit_codes_of(process: type[CalcJob], names: Sequence[str]) -> list[ExitCode]:
+    """Return exit codes of a LAMMPS job by their names, for the handlers of work chains."""
+    return [getattr(process.exit_codes, name) for name in names]
 
 
 def declare_options(spec: CalcJobProcessSpec, parser_name: str) -> None:

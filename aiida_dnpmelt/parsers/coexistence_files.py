@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_dnpmelt.calculations.coexistence_script import PRODUCTION, Stage
+from aiida_dnpmelt.calculations.coexistence_stages import PRODUCTION, Stage
 from aiida_dnpmelt.physics.lammps_dump import Frame, read_frames
 from aiida_dnpmelt.physics.lammps_log import Log, ThermoBlock
 from aiida_dnpmelt.physics.lattices import LATTICES, lattice_shares

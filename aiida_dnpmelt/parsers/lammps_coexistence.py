@@ -10,15 +10,9 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 
-from aiida_dnpmelt.calculations.coexistence_script import (
-    FRAMES_FILE,
-    PRODUCTION,
-    End,
-    Resume,
-    last_state,
-    probe_file,
-)
+from aiida_dnpmelt.calculations.coexistence_script import End, Resume, last_state, probe_file
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.calculations.coexistence_stages import FRAMES_FILE, PRODUCTION
 from aiida_dnpmelt.calculations.lammps_coexistence import inputs_of, stages
 from aiida_dnpmelt.calculations.lammps_job import core_hours
 from aiida_dnpmelt.data.runs import to_node

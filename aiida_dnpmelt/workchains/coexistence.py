@@ -16,15 +16,16 @@ from aiida.engine import (
 )
 
 from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation
+from aiida_dnpmelt.calculations.lammps_job import EXPLODED, NO_OUTPUT, REFUSED, exit_codes_of
 from aiida_dnpmelt.calculations.melting_point import join_pieces, shorter_timestep
 
-_EXIT = LammpsCoexistenceCalculation.exit_codes
+_JOB = LammpsCoexistenceCalculation
 
 
 class CoexistenceWorkChain(BaseRestartWorkChain):
     """Run one seed until its production has the length asked for, or one phase is gone."""
 
-    _process_class = LammpsCoexistenceCalculation
+    _process_class = _JOB
     _shorter_steps_allowed = 2
 
     @classmethod
@@ -62,21 +63,13 @@ class CoexistenceWorkChain(BaseRestartWorkChain):
         self.ctx.shorter_steps = 0
         self.ctx.left_nothing = False
 
-    @process_handler(
-        priority=600,
-        exit_codes=[
-            _EXIT.ERROR_UNKNOWN_PAIR_STYLE,
-            _EXIT.ERROR_BAD_POTENTIAL,
-            _EXIT.ERROR_MISSING_ELEMENT,
-            _EXIT.ERROR_LAMMPS,
-        ],
-    )
+    @process_handler(priority=600, exit_codes=exit_codes_of(_JOB, REFUSED))
     def handle_refused_input(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
         """Stop: the same input would be refused again."""
         self.report(f"job {node.pk} cannot be mended by running it again: {node.exit_message}")
         return ProcessHandlerReport(True, self.exit_codes.ERROR_INPUT_REFUSED.format(reason=node.exit_message))
 
-    @process_handler(priority=500, exit_codes=[_EXIT.ERROR_LOST_ATOMS, _EXIT.ERROR_NOT_FINITE])
+    @process_handler(priority=500, exit_codes=exit_codes_of(_JOB, EXPLODED))
     def handle_unstable_dynamics(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
         """Start the run anew with half the time step."""
         if self.ctx.shorter_steps >= self._shorter_steps_allowed:
@@ -90,7 +83,7 @@ class CoexistenceWorkChain(BaseRestartWorkChain):
         self.report(f"job {node.pk} exploded: starting anew with a time step of {step:g} fs")
         return ProcessHandlerReport(True)
 
-    @process_handler(priority=400, exit_codes=[_EXIT.ERROR_OUT_OF_WALLTIME, _EXIT.ERROR_INTERRUPTED])
+    @process_handler(priority=400, exit_codes=exit_codes_of(_JOB, ("ERROR_OUT_OF_WALLTIME", "ERROR_INTERRUPTED")))
     def handle_cut_run(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
         """Go on from the last state that the job left; from the start if it left none."""
         state = node.outputs.restart if "restart" in node.outputs else None
@@ -106,10 +99,7 @@ class CoexistenceWorkChain(BaseRestartWorkChain):
         self.report(f"job {node.pk} was cut: going on from step {state['step']} of stage '{state['stage']}'")
         return ProcessHandlerReport(True)
 
-    @process_handler(
-        priority=300,
-        exit_codes=[_EXIT.ERROR_LOG_MISSING, _EXIT.ERROR_LOG_UNREADABLE, _EXIT.ERROR_FRAMES_UNREADABLE],
-    )
+    @process_handler(priority=300, exit_codes=exit_codes_of(_JOB, NO_OUTPUT))
     def handle_missing_output(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
         """Run the same job once more: the machine may have failed, not the run."""
         if self.ctx.left_nothing:

@@ -16,12 +16,12 @@ from aiida.engine import (
     while_,
 )
 
-from aiida_dnpmelt.calculations.lammps_job import missing_species
+from aiida_dnpmelt.calculations.lammps_job import EXPLODED, NO_OUTPUT, REFUSED, exit_codes_of, missing_species
 from aiida_dnpmelt.calculations.lammps_properties import LammpsPropertiesCalculation, validate_crystal
 from aiida_dnpmelt.calculations.properties import crystal_properties
 from aiida_dnpmelt.calculations.structures import coexistence_cell
 
-_EXIT = LammpsPropertiesCalculation.exit_codes
+_JOB = LammpsPropertiesCalculation
 
 
 class PropertiesWorkChain(BaseRestartWorkChain):
@@ -30,7 +30,7 @@ class PropertiesWorkChain(BaseRestartWorkChain):
     The properties are derived from its numbers. A part that fails is named as missing; those before it stand.
     """
 
-    _process_class = LammpsPropertiesCalculation
+    _process_class = _JOB
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -68,37 +68,21 @@ class PropertiesWorkChain(BaseRestartWorkChain):
         self.ctx.inputs = inputs
         self.ctx.cut = False
 
-    @process_handler(
-        priority=600,
-        exit_codes=[
-            _EXIT.ERROR_UNKNOWN_PAIR_STYLE,
-            _EXIT.ERROR_BAD_POTENTIAL,
-            _EXIT.ERROR_MISSING_ELEMENT,
-            _EXIT.ERROR_LAMMPS,
-        ],
-    )
+    @process_handler(priority=600, exit_codes=exit_codes_of(_JOB, REFUSED))
     def handle_refused_input(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
         """Stop: the same input would be refused again; keep what came before it."""
         return self._keep(node) or ProcessHandlerReport(
             True, self.exit_codes.ERROR_INPUT_REFUSED.format(reason=node.exit_message)
         )
 
-    @process_handler(priority=500, exit_codes=[_EXIT.ERROR_LOST_ATOMS, _EXIT.ERROR_NOT_FINITE])
+    @process_handler(priority=500, exit_codes=exit_codes_of(_JOB, EXPLODED))
     def handle_explosion(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
         """Keep the parts before the one that exploded; stop if there is no relaxed crystal."""
         return self._keep(node) or ProcessHandlerReport(
             True, self.exit_codes.ERROR_NOT_RELAXED.format(reason=node.exit_message)
         )
 
-    @process_handler(
-        priority=400,
-        exit_codes=[
-            _EXIT.ERROR_LOG_MISSING,
-            _EXIT.ERROR_LOG_UNREADABLE,
-            _EXIT.ERROR_FRAMES_UNREADABLE,
-            _EXIT.ERROR_INTERRUPTED,
-        ],
-    )
+    @process_handler(priority=400, exit_codes=exit_codes_of(_JOB, (*NO_OUTPUT, "ERROR_INTERRUPTED")))
     def handle_cut_job(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
         """Run the same job once more; the second time, keep the parts that are whole."""
         if self.ctx.cut:

@@ -11,8 +11,8 @@ from aiida import orm
 from aiida.common.links import LinkType
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, append_, while_
 
-from aiida_dnpmelt.calculations.coexistence_script import preparation_time_ps
 from aiida_dnpmelt.calculations.coexistence_settings import ONE_PHASE, CoexistenceSettings
+from aiida_dnpmelt.calculations.coexistence_stages import preparation_time_ps
 from aiida_dnpmelt.calculations.lammps_coexistence import validate_cell
 from aiida_dnpmelt.calculations.melting_point import (
     Size,

@@ -30,8 +30,9 @@ sys.path.insert(0, str(DOCS.parent / "benchmarks"))
 from bare_runs import lammps_folder, pair_commands, run  # noqa: E402
 from kelvin import PHASES, Labels, labelled, predict  # noqa: E402
 
-from aiida_dnpmelt.calculations.coexistence_script import FRAMES_FILE, LOG_FILE, RunSpec  # noqa: E402
+from aiida_dnpmelt.calculations.coexistence_script import LOG_FILE  # noqa: E402
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings  # noqa: E402
+from aiida_dnpmelt.calculations.coexistence_stages import FRAMES_FILE, RunSpec  # noqa: E402
 from aiida_dnpmelt.data.elements import elements  # noqa: E402
 from aiida_dnpmelt.physics.cohesion import PRINTED, relation_of  # noqa: E402
 from aiida_dnpmelt.physics.estimate import bin_series  # noqa: E402

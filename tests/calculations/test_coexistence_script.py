@@ -13,16 +13,13 @@ from aiida_dnpmelt.calculations.coexistence_script import (
     DATA_FILE,
     End,
     Resume,
-    RunSpec,
     build_script,
     last_state,
-    preparation_time_ps,
     probe_file,
-    random_seeds,
     restart_file,
-    stages_of,
 )
 from aiida_dnpmelt.calculations.coexistence_settings import ONE_PHASE, CoexistenceSettings
+from aiida_dnpmelt.calculations.coexistence_stages import RunSpec, preparation_time_ps, random_seeds, stages_of
 from aiida_dnpmelt.physics.lammps_log import Log, read_log
 from aiida_dnpmelt.workchains.protocols import load_protocol
 

@@ -13,17 +13,14 @@ from lammps_runs import run_lammps
 
 from aiida_dnpmelt.calculations.coexistence_script import (
     DATA_FILE,
-    FRAMES_FILE,
-    PRODUCTION,
     End,
-    RunSpec,
     build_script,
     last_state,
     probe_file,
     restart_file,
-    stages_of,
 )
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.calculations.coexistence_stages import FRAMES_FILE, PRODUCTION, RunSpec, stages_of
 from aiida_dnpmelt.parsers.coexistence_files import RunFacts, dynamics, read_run
 from aiida_dnpmelt.physics.lammps_log import read_log
 from aiida_dnpmelt.physics.run import ARRAYS, CoexistenceRun

@@ -13,16 +13,17 @@ from aiida.engine import (
     while_,
 )
 
+from aiida_dnpmelt.calculations.lammps_job import EXPLODED, NO_OUTPUT, REFUSED, exit_codes_of
 from aiida_dnpmelt.calculations.lammps_label import LammpsLabelCalculation
 from aiida_dnpmelt.data.frames import FramesData
 
-_EXIT = LammpsLabelCalculation.exit_codes
+_JOB = LammpsLabelCalculation
 
 
 class ReferenceLabelWorkChain(BaseRestartWorkChain):
     """Label frames with a reference potential in one job, which is run once more if it leaves nothing or is cut."""
 
-    _process_class = LammpsLabelCalculation
+    _process_class = _JOB
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -58,21 +59,13 @@ class ReferenceLabelWorkChain(BaseRestartWorkChain):
         self.ctx.inputs = inputs
         self.ctx.cut = False
 
-    @process_handler(
-        priority=600,
-        exit_codes=[
-            _EXIT.ERROR_UNKNOWN_PAIR_STYLE,
-            _EXIT.ERROR_BAD_POTENTIAL,
-            _EXIT.ERROR_MISSING_ELEMENT,
-            _EXIT.ERROR_LAMMPS,
-        ],
-    )
+    @process_handler(priority=600, exit_codes=exit_codes_of(_JOB, REFUSED))
     def handle_refused_input(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
         """Stop: the same input would be refused again."""
         self.report(f"job {node.pk} cannot be mended by running it again: {node.exit_message}")
         return ProcessHandlerReport(True, self.exit_codes.ERROR_INPUT_REFUSED.format(reason=node.exit_message))
 
-    @process_handler(priority=500, exit_codes=[_EXIT.ERROR_LOST_ATOMS, _EXIT.ERROR_NOT_FINITE])
+    @process_handler(priority=500, exit_codes=exit_codes_of(_JOB, EXPLODED))
     def handle_unstable_dynamics(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
         """Keep the frames that were labelled before one exploded; stop if there is none."""
         if "frames" not in node.outputs:
@@ -82,15 +75,7 @@ class ReferenceLabelWorkChain(BaseRestartWorkChain):
         self.ctx.is_finished = True
         return ProcessHandlerReport(True)
 
-    @process_handler(
-        priority=400,
-        exit_codes=[
-            _EXIT.ERROR_LOG_MISSING,
-            _EXIT.ERROR_LOG_UNREADABLE,
-            _EXIT.ERROR_FRAMES_UNREADABLE,
-            _EXIT.ERROR_INTERRUPTED,
-        ],
-    )
+    @process_handler(priority=400, exit_codes=exit_codes_of(_JOB, (*NO_OUTPUT, "ERROR_INTERRUPTED")))
     def handle_cut_job(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
         """Run the same job once more."""
         if self.ctx.cut:
@@ -99,7 +84,7 @@ class ReferenceLabelWorkChain(BaseRestartWorkChain):
         self.report(f"job {node.pk} came to no end, running it once more: {node.exit_message}")
         return ProcessHandlerReport(True)
 
-    @process_handler(priority=300, exit_codes=[_EXIT.ERROR_NOTHING_LABELLED])
+    @process_handler(priority=300, exit_codes=exit_codes_of(_JOB, ("ERROR_NOTHING_LABELLED",)))
     def handle_nothing_labelled(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
         """Stop: the same frames would be dropped again."""
         self.report(f"job {node.pk} labelled nothing: {node.outputs.results['by_name']}")
