@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_dnpmelt.cli.launch_inputs import (
-    check,
-    coexistence_options,
+    COEXISTENCE,
+    PRESSURE,
+    RUN,
+    add_options,
     coexistence_overrides,
     job_options,
+    launch_chain,
     load_code,
     load_structure,
     potential_of,
-    pressure_option,
-    submit_and_tell,
     usual_code,
 )
 from aiida_dnpmelt.cli.launch_learning import learn, melt
 from aiida_dnpmelt.cli.launch_properties import benchmark, cohesive
-from aiida_dnpmelt.cli.options import profile_option
 from aiida_dnpmelt.cli.sizes import launch_size
 from aiida_dnpmelt.cli.sweeps import launch_sweep
 
@@ -44,24 +44,13 @@ launch.add_command(cohesive)
 
 
 @launch.command()
-@coexistence_options
-@pressure_option
+@add_options(*COEXISTENCE, PRESSURE)
 @click.option("--protocol", type=click.Choice(PROTOCOLS), default="balanced", show_default=True, help="Protocol.")
 @click.option("--repetitions", type=int, nargs=3, help="Repetitions of the conventional cell along x, y, z.")
-@click.option("--dry-run", is_flag=True, help="Say what would be run and what it would cost.")
-@click.option("--watch", is_flag=True, help="Show the progress until the end; the run goes on if you leave.")
-@profile_option
-def tpc(dry_run: bool, watch: bool, **values: Any) -> None:
+@add_options(*RUN)
+def tpc(**values: Any) -> None:
     """Compute a melting temperature by two-phase coexistence."""
-    try:
-        builder = _builder(values)
-    except (ValueError, KeyError) as exception:
-        raise click.ClickException(str(exception.args[0] if exception.args else exception)) from exception
-    check(builder)
-    if dry_run:
-        click.echo(_forecast(builder))
-        return
-    submit_and_tell(builder, watch)
+    launch_chain(_builder, _forecast, values)
 
 
 def _builder(values: dict[str, Any]) -> ProcessBuilder:

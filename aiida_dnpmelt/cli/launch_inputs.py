@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_dnpmelt.cli.nodes import stored_potential
+from aiida_dnpmelt.cli.options import profile_option
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from aiida_dnpmelt.data.elements import Element
     from aiida_dnpmelt.data.potential import PotentialData
 
-_COEXISTENCE = (
+CRYSTAL = (
     click.option("--element", help="Chemical symbol; its lattice and guess come from the table of the elements."),
     click.option(
         "--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the one it melts from."
@@ -26,30 +27,46 @@ _COEXISTENCE = (
     click.option(
         "--structure", "structure_file", type=click.Path(exists=True, dir_okay=False), help="Or a file of it."
     ),
+)
+POTENTIAL = (
     click.option("--potential", help="PK, UUID or label of a stored potential."),
     click.option("--potential-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Or a file."),
+)
+JOB = (
+    click.option("--code", help="LAMMPS; 'lmp@localhost', or 'lmp-deepmd@localhost' for a DNP."),
+    click.option("--max-wallclock", type=click.IntRange(min=10), help="Wall time of a job in s."),
+    click.option("--mpi", type=click.IntRange(min=1), help="MPI processes of a job; 1 if not given."),
+)
+RUN = (
+    click.option("--dry-run", is_flag=True, help="Say what would be run and what it would cost, and run nothing."),
+    click.option("--watch", is_flag=True, help="Show what happens until the end; the run goes on if you leave."),
+    profile_option,
+)
+COEXISTENCE = (
+    *CRYSTAL,
+    *POTENTIAL,
     click.option("--temperature", type=float, help="First guess in K instead of the experimental one."),
     click.option("--target", type=float, help="Standard uncertainty to reach in K."),
     click.option("--budget", type=float, help="Atom-steps after which nothing new is started."),
     click.option("--seed", "seeds", type=int, multiple=True, help="Seed of a run; give as many as may be started."),
-    click.option("--code", help="LAMMPS; 'lmp@localhost', or 'lmp-deepmd@localhost' for a DNP."),
-    click.option("--max-wallclock", type=click.IntRange(min=10), help="Wall time of a job in s."),
-    click.option("--mpi", type=click.IntRange(min=1), default=1, show_default=True, help="MPI processes of a job."),
+    *JOB,
 )
-
-pressure_option = click.option("--pressure", type=float, help="Pressure in GPa; 0 unless the protocol says otherwise.")
-"""The option `--pressure` of commands that work at one."""
+PRESSURE = click.option("--pressure", type=float, help="Pressure in GPa; 0 unless the protocol says otherwise.")
 
 
-def coexistence_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that commands on coexistence have in common."""
-    for option in reversed(_COEXISTENCE):
-        command = option(command)
-    return command
+def add_options(*options: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a decorator that adds options to a command in their order."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def coexistence_overrides(values: dict[str, Any]) -> dict[str, Any]:
-    """Return what these options put over a protocol of the coexistence."""
+    """Return what the options of `COEXISTENCE` put over a protocol."""
     plan = {"target_uncertainty_k": values["target"], "budget_atom_steps": values["budget"]}
     overrides: dict[str, Any] = {"plan": {name: value for name, value in plan.items() if value is not None}}
     if values["seeds"]:
@@ -58,12 +75,36 @@ def coexistence_overrides(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def job_options(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of the jobs of LAMMPS."""
-    options: dict[str, Any] = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": values["mpi"]}}
-    options["withmpi"] = values["mpi"] > 1
-    if values["max_wallclock"]:
+    """Return what the options of `JOB` ask the scheduler for, if they were given."""
+    options: dict[str, Any] = {}
+    if values["mpi"] is not None:
+        options["resources"] = {"num_machines": 1, "num_mpiprocs_per_machine": values["mpi"]}
+        options["withmpi"] = values["mpi"] > 1
+    if values["max_wallclock"] is not None:
         options["max_wallclock_seconds"] = values["max_wallclock"]
     return options
+
+
+def launch_chain(
+    make: Callable[[dict[str, Any]], ProcessBuilder],
+    forecast: Callable[[ProcessBuilder], str],
+    values: dict[str, Any],
+) -> WorkChainNode | None:
+    """Submit the work chain that options make and return it, or with `--dry-run` say what it would run.
+
+    :param make: makes the inputs from the values of the options, which `RUN` is among.
+    :param forecast: returns what would be run as text.
+    :raises ClickException: for bad input, before anything is submitted.
+    """
+    try:
+        builder = make(values)
+    except (ValueError, KeyError) as exception:
+        raise click.ClickException(str(exception.args[0] if exception.args else exception)) from exception
+    check(builder)
+    if values["dry_run"]:
+        click.echo(forecast(builder))
+        return None
+    return submit_and_tell(builder, values["watch"])
 
 
 def usual_code(potential: PotentialData) -> str:

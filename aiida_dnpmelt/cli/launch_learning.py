@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_dnpmelt.cli.launch_inputs import check, load_code, load_structure, potential_of, submit_and_tell, usual_code
+from aiida_dnpmelt.cli.launch_inputs import (
+    CRYSTAL,
+    RUN,
+    add_options,
+    launch_chain,
+    load_code,
+    load_structure,
+    potential_of,
+    usual_code,
+)
 from aiida_dnpmelt.cli.nodes import stored_frames
-from aiida_dnpmelt.cli.options import profile_option
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -21,13 +28,7 @@ MOST_REPETITIONS = 1_000_000
 REFERENCE = "dnpmelt.label_reference"
 
 _OPTIONS = (
-    click.option("--element", help="Chemical symbol; its lattice and guess come from the table of the elements."),
-    click.option(
-        "--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the one it melts from."
-    ),
-    click.option(
-        "--structure", "structure_file", type=click.Path(exists=True, dir_okay=False), help="Or a file of it."
-    ),
+    *CRYSTAL,
     click.option("--reference", help="PK, UUID or label of the stored potential that labels frames."),
     click.option(
         "--reference-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Or a file of it."
@@ -53,22 +54,13 @@ _OPTIONS = (
     click.option("--training-code", default="dp@localhost", show_default=True, help="DeePMD-kit."),
     click.option("--lammps-code", default="lmp-deepmd@localhost", show_default=True, help="LAMMPS with DeePMD."),
     click.option("--reference-code", help="LAMMPS of the reference; 'lmp@localhost' unless it is a DNP."),
-    click.option("--dry-run", is_flag=True, help="Say what would be run, before anything is stored."),
-    click.option("--watch", is_flag=True, help="Show what happens until the end; the run goes on if you leave."),
-    profile_option,
+    *RUN,
 )
-
-
-def _common(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that both commands have."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 @click.command()
 @click.option("--protocol", type=click.Choice(["balanced", "fast", "paper"]), default="balanced", show_default=True)
-@_common
+@add_options(*_OPTIONS)
 def learn(**values: Any) -> None:
     """Grow a training set and models of it by adaptive learning, with a reference potential or VASP as teacher."""
     from aiida_dnpmelt.workchains.adaptive_learning import AdaptiveLearningWorkChain
@@ -81,7 +73,7 @@ def learn(**values: Any) -> None:
 @click.option("--teacher/--no-teacher", default=True, show_default=True, help="Compute the T_m of the reference, too.")
 @click.option("--target", type=float, help="Standard uncertainty of the T_m of a model to reach, in K.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="With --watch: page of the result.")
-@_common
+@add_options(*_OPTIONS)
 def melt(teacher: bool, report: Path | None, **values: Any) -> None:
     """Learn models from a reference potential or VASP, and compute T_m and how far it is from the teacher's."""
     from aiida_dnpmelt.workchains.melting import MeltingWorkChain
@@ -98,15 +90,7 @@ def melt(teacher: bool, report: Path | None, **values: Any) -> None:
 
 def _launch(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> WorkChainNode | None:
     """Submit a work chain and return it, or say what it would run."""
-    try:
-        builder = _builder(values, chain, more)
-    except (ValueError, KeyError) as exception:
-        raise click.ClickException(str(exception.args[0] if exception.args else exception)) from exception
-    check(builder)
-    if values["dry_run"]:
-        click.echo(_forecast(builder))
-        return None
-    return submit_and_tell(builder, values["watch"])
+    return launch_chain(lambda given: _builder(given, chain, more), _forecast, values)
 
 
 def _builder(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> ProcessBuilder:

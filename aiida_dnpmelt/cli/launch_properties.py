@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_dnpmelt.cli.launch_inputs import check, load_code, load_structure, potential_of, submit_and_tell, usual_code
-from aiida_dnpmelt.cli.options import profile_option
+from aiida_dnpmelt.cli.launch_inputs import (
+    CRYSTAL,
+    JOB,
+    POTENTIAL,
+    RUN,
+    add_options,
+    job_options,
+    launch_chain,
+    load_code,
+    load_structure,
+    potential_of,
+    usual_code,
+)
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -17,38 +27,10 @@ if TYPE_CHECKING:
     from aiida_dnpmelt.data.potential import PotentialData
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_CRYSTAL = (
-    click.option("--element", help="Chemical symbol; its lattice comes from the table of the elements."),
-    click.option("--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the usual."),
-    click.option(
-        "--structure", "structure_file", type=click.Path(exists=True, dir_okay=False), help="Or a file of the crystal."
-    ),
-    click.option("--potential", help="PK, UUID or label of a stored potential."),
-    click.option("--potential-file", type=_FILE, help="Or a file of it."),
-)
-_JOB = (
-    click.option("--code", help="LAMMPS; 'lmp@localhost', or 'lmp-deepmd@localhost' for a DNP."),
-    click.option("--max-wallclock", type=click.IntRange(min=10), help="Wall time of a job in s."),
-    click.option("--mpi", type=click.IntRange(min=1), help="MPI processes of a job; 1 if not given."),
-    click.option("--dry-run", is_flag=True, help="Say what would be run, and run nothing."),
-    click.option("--watch", is_flag=True, help="Show what happens until the end; the run goes on if you leave."),
-    profile_option,
-)
-
-
-def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a decorator that adds options in their order."""
-
-    def add(command: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
 
 
 @click.command()
-@_with(*_CRYSTAL)
+@add_options(*CRYSTAL, *POTENTIAL)
 @click.option("--reference", help="PK, UUID or label of another potential to compare with, such as the teacher.")
 @click.option("--reference-file", type=_FILE, help="Or a file of it.")
 @click.option("--reference-code", help="LAMMPS of that potential; 'lmp@localhost' unless it is a DNP.")
@@ -61,17 +43,19 @@ def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
     help="What is computed beside the relaxed crystal; repeatable. Default: all.",
 )
 @click.option("--protocol", type=click.Choice(["balanced", "fast", "stringent"]), default="balanced", show_default=True)
-@_with(*_JOB)
-def benchmark(dry_run: bool, watch: bool, **values: Any) -> None:
+@add_options(*JOB, *RUN)
+def benchmark(**values: Any) -> None:
     """Compute properties of a crystal with a potential, and compare them with experiment and other references.
 
     Lattice parameters, cohesive energy, equation of state, elastic constants, vacancy, and whether it is stable.
     """
-    _launch(_benchmark_builder, _benchmark_forecast, values, dry_run, watch)
+    node = launch_chain(_benchmark_builder, _benchmark_forecast, values)
+    if node is not None:
+        click.echo(f"the table: aiida-dnpmelt potential benchmark {node.pk}")
 
 
 @click.command()
-@_with(*_CRYSTAL)
+@add_options(*CRYSTAL, *POTENTIAL)
 @click.option("--atom-energy", type=float, help="Energy of the free atom in eV instead of the potential's own.")
 @click.option("--vasp-code", help="Compute it with VASP instead: its code, such as 'vasp@cluster'.")
 @click.option("--potcar-family", help="With --vasp-code: family of POTCAR files.")
@@ -84,31 +68,10 @@ def benchmark(dry_run: bool, watch: bool, **values: Any) -> None:
     help="Relation that T_m is estimated by, see `tm estimate`.",
 )
 @click.option("--protocol", type=click.Choice(["balanced", "paper"]), default="balanced", show_default=True)
-@_with(*_JOB)
-def cohesive(dry_run: bool, watch: bool, **values: Any) -> None:
+@add_options(*JOB, *RUN)
+def cohesive(**values: Any) -> None:
     """Compute a cohesive energy with a potential or with VASP, and estimate T_m from it."""
-    _launch(_cohesive_builder, _cohesive_forecast, values, dry_run, watch)
-
-
-def _launch(
-    make: Callable[[dict[str, Any]], ProcessBuilder],
-    forecast: Callable[[ProcessBuilder], str],
-    values: dict[str, Any],
-    dry_run: bool,
-    watch: bool,
-) -> None:
-    """Submit a work chain, or say what it would run."""
-    try:
-        builder = make(values)
-    except (ValueError, KeyError) as exception:
-        raise click.ClickException(str(exception.args[0] if exception.args else exception)) from exception
-    check(builder)
-    if dry_run:
-        click.echo(forecast(builder))
-        return
-    node = submit_and_tell(builder, watch)
-    if builder.process_class.__name__ == "PotentialBenchmarkWorkChain":
-        click.echo(f"the table: aiida-dnpmelt potential benchmark {node.pk}")
+    launch_chain(_cohesive_builder, _cohesive_forecast, values)
 
 
 def _benchmark_builder(values: dict[str, Any]) -> ProcessBuilder:
@@ -127,7 +90,7 @@ def _benchmark_builder(values: dict[str, Any]) -> ProcessBuilder:
         potential,
         values["protocol"],
         {"parts": list(values["parts"])} if values["parts"] else None,
-        _options(values),
+        job_options(values),
         reference_potential=reference,
         reference_code=reference_code,
         values=_read_values(values["values_file"]),
@@ -160,7 +123,7 @@ def _cohesive_builder(values: dict[str, Any]) -> ProcessBuilder:
     from aiida_dnpmelt.workchains.cohesive_energy import CohesiveEnergyWorkChain
 
     structure = load_structure(values["element"], values["lattice"], values["structure_file"])
-    common = {"structure": structure, "protocol": values["protocol"], "options": _options(values)}
+    common = {"structure": structure, "protocol": values["protocol"], "options": job_options(values)}
     if values["vasp_code"] is None:
         for name in ("potcar_family", "potcar"):
             if values[name] is not None:
@@ -193,17 +156,6 @@ def _refuse_lammps(values: dict[str, Any]) -> None:
             raise ValueError(f"--{name.replace('_', '-')}: it does not go with --vasp-code")
     if values["potcar_family"] is None:
         raise ValueError("--potcar-family: VASP needs one, see `aiida-vasp potcar listfamilies`")
-
-
-def _options(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of the jobs that were given."""
-    options: dict[str, Any] = {}
-    if values["mpi"] is not None:
-        options["resources"] = {"num_machines": 1, "num_mpiprocs_per_machine": values["mpi"]}
-        options["withmpi"] = values["mpi"] > 1
-    if values["max_wallclock"] is not None:
-        options["max_wallclock_seconds"] = values["max_wallclock"]
-    return options
 
 
 def _benchmark_forecast(builder: ProcessBuilder) -> str:

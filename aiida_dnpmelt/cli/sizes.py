@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_dnpmelt.cli.launch_inputs import (
-    check,
-    coexistence_options,
+    COEXISTENCE,
+    PRESSURE,
+    RUN,
+    add_options,
     coexistence_overrides,
     job_options,
+    launch_chain,
     load_code,
     load_structure,
     potential_of,
-    pressure_option,
-    submit_and_tell,
     usual_code,
 )
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
-from aiida_dnpmelt.cli.tables import echo_rows
+from aiida_dnpmelt.cli.tables import aligned, echo_rows
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -33,8 +34,7 @@ COSTS = ("atoms", "cells", "runs", "time/ps", "atom-steps", "core-hours")
 
 
 @click.command("size")
-@coexistence_options
-@pressure_option
+@add_options(*COEXISTENCE, PRESSURE)
 @click.option("--protocol", type=click.Choice(PROTOCOLS), default="balanced", show_default=True, help="Protocol.")
 @click.option("--atoms", type=int, multiple=True, help="Least number of atoms of a size, for any lattice; repeatable.")
 @click.option(
@@ -46,20 +46,10 @@ COSTS = ("atoms", "cells", "runs", "time/ps", "atom-steps", "core-hours")
     help="Or repetitions of the conventional cell along x, y, z; repeatable.",
 )
 @click.option("--at-once", type=int, help="Sizes that are run side by side; all of them if not given.")
-@click.option("--dry-run", is_flag=True, help="Say what would be run and what it would cost.")
-@click.option("--watch", is_flag=True, help="Show what happens until the end; the run goes on if you leave.")
-@profile_option
-def launch_size(dry_run: bool, watch: bool, **values: Any) -> None:
+@add_options(*RUN)
+def launch_size(**values: Any) -> None:
     """Compute a melting temperature in cells of several sizes, and what the size does to it and to its error."""
-    try:
-        builder = _builder(values)
-    except (ValueError, KeyError) as exception:
-        raise click.ClickException(str(exception.args[0] if exception.args else exception)) from exception
-    check(builder)
-    if dry_run:
-        _print_costs(builder)
-        return
-    submit_and_tell(builder, watch)
+    launch_chain(_builder, _forecast, values)
 
 
 def _builder(values: dict[str, Any]) -> ProcessBuilder:
@@ -91,22 +81,26 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
     return builder
 
 
-def _print_costs(builder: ProcessBuilder) -> None:
-    """Print what each size would run, and what it would cost if the guess is good."""
+def _forecast(builder: ProcessBuilder) -> str:
+    """Return what each size would run, and what it would cost if the guess is good."""
     from aiida_dnpmelt.provenance.cost import core_hours
     from aiida_dnpmelt.workchains.forecasts import forecast_sizes
 
     tpc = builder.tpc
-    click.echo(f"{tpc.structure.get_formula()} with {tpc.potential.label}, protocol {tpc.protocol.value}:")
-    rows, total = [], 0.0
+    lines, total, source = [COSTS], 0.0, ""
     for cells, found in forecast_sizes(builder):
         hours, source = core_hours(tpc.potential, found.atom_steps)
         total += hours
-        shown = (found.n_atoms, cells, found.runs, f"{found.time_ps:.0f}", f"{found.atom_steps:.3g}", f"{hours:.2g}")
-        rows.append(dict(zip(COSTS, shown, strict=True)))
-    echo_rows(rows, COSTS, "table")
-    click.echo(f"some {total:.2g} core-hours in all ({source}), more if the first guess is far off")
-    click.echo(f"nothing new is started in a size beyond {tpc.plan['budget_atom_steps']:.3g} atom-steps")
+        numbers = (f"{found.time_ps:.0f}", f"{found.atom_steps:.3g}", f"{hours:.2g}")
+        lines.append((str(found.n_atoms), cells, str(found.runs), *numbers))
+    return "\n".join(
+        [
+            f"{tpc.structure.get_formula()} with {tpc.potential.label}, protocol {tpc.protocol.value}:",
+            aligned(lines),
+            f"some {total:.2g} core-hours in all ({source}), more if the first guess is far off",
+            f"nothing new is started in a size beyond {tpc.plan['budget_atom_steps']:.3g} atom-steps",
+        ]
+    )
 
 
 @click.command()

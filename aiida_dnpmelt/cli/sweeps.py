@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_dnpmelt.cli.launch_inputs import (
-    check,
-    coexistence_options,
+    COEXISTENCE,
+    RUN,
+    add_options,
     coexistence_overrides,
     job_options,
+    launch_chain,
     load_code,
     load_structure,
     potential_of,
-    submit_and_tell,
     usual_code,
 )
 from aiida_dnpmelt.cli.options import format_option, profile_option
@@ -32,7 +33,7 @@ COLUMNS = ("P/GPa", "T_m/K", "verdict", "solid", "dV/(A^3/atom)", "dH/(meV/atom)
 
 
 @click.command("sweep")
-@coexistence_options
+@add_options(*COEXISTENCE)
 @click.option(
     "--pressure",
     "pressures",
@@ -56,20 +57,10 @@ COLUMNS = ("P/GPa", "T_m/K", "verdict", "solid", "dV/(A^3/atom)", "dH/(meV/atom)
     help="PK of a sweep, or of a melting point, whose points are taken over; repeatable.",
 )
 @click.option("--reach", type=float, help="A point gives guesses for all pressures within so many GPa.")
-@click.option("--dry-run", is_flag=True, help="Say what would be run and what it would cost.")
-@click.option("--watch", is_flag=True, help="Show what happens until the end; the run goes on if you leave.")
-@profile_option
-def launch_sweep(dry_run: bool, watch: bool, **values: Any) -> None:
+@add_options(*RUN)
+def launch_sweep(**values: Any) -> None:
     """Compute melting temperatures at several pressures, the curve through them, and its slopes in two ways."""
-    try:
-        builder = _builder(values)
-    except (ValueError, KeyError) as exception:
-        raise click.ClickException(str(exception.args[0] if exception.args else exception)) from exception
-    check(builder)
-    if dry_run:
-        click.echo(_forecast(builder))
-        return
-    submit_and_tell(builder, watch)
+    launch_chain(_builder, _forecast, values)
 
 
 def _builder(values: dict[str, Any]) -> ProcessBuilder:

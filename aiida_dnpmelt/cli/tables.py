@@ -22,10 +22,14 @@ def echo_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output_
     if output_format == "csv":
         csv.writer(sys.stdout, lineterminator="\n").writerows([list(columns), *cells])
         return
-    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
-    for line in [list(columns), *cells]:
-        padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+    click.echo(aligned([list(columns), *cells]))
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Return lines of cells as text with columns of one width each."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = ((text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
 def _text(value: Any) -> str:
