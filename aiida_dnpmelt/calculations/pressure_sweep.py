@@ -24,7 +24,7 @@ from aiida_dnpmelt.physics.melting_curve import (
 
 SCHEMA = "dnpmelt.pressure_sweep"
 SCHEMA_VERSION = 1
-POINT, PROPERTIES, GUESS = "point_", "properties_", "guess_"
+POINT, PROPERTIES, GUESS, PRESSURE = "point_", "properties_", "guess_", "pressure_"
 _POINT_KEYS = {
     "melting_temperatures_k": "melting_temperature_k",
     "standard_uncertainties_k": "standard_uncertainty_k",
@@ -75,7 +75,7 @@ def name_of(kind: str, index: int) -> str:
 def sweep_guesses(
     pressures: orm.List, sweep: orm.Dict, temperature: orm.Float, ended: orm.List, **nodes: orm.Dict
 ) -> dict[str, orm.Float]:
-    """Return guesses of T_m in K for the pressures that can be computed now, as ``guess_000``, ...
+    """Return the pressures in GPa that can be computed now (``pressure_000``) with guesses in K (``guess_000``).
 
     :param pressures: in GPa; names count them from 0.
     :param sweep: see `SweepSettings`.
@@ -88,8 +88,12 @@ def sweep_guesses(
     pending = [value for index, value in enumerate(values) if index not in ended.get_list()]
     reach = SweepSettings(**sweep.get_dict()).reach_gpa
     ready = ready_pressures(pending, [point.pressure_gpa for point in known], reach)
-    guesses = {value: guess_k(known, value) if known else temperature.value for value in ready}
-    return {name_of(GUESS, values.index(value)): orm.Float(guess) for value, guess in guesses.items()}
+    found: dict[str, orm.Float] = {}
+    for value in ready:
+        index = values.index(value)
+        found[name_of(PRESSURE, index)] = orm.Float(value)
+        found[name_of(GUESS, index)] = orm.Float(guess_k(known, value) if known else temperature.value)
+    return found
 
 
 def known_points(nodes: Mapping[str, Mapping[str, Any]]) -> list[Known]:

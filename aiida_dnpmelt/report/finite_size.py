@@ -13,6 +13,7 @@ from aiida_dnpmelt.calculations.finite_size import stored_law, stored_line
 from aiida_dnpmelt.physics.finite_size import log_scatter
 from aiida_dnpmelt.report import words
 from aiida_dnpmelt.report.figures import COLOURS, new_figure, page_style
+from aiida_dnpmelt.report.melting_curve import draw_band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,10 +163,7 @@ def _draw_temperatures(axes: Axes, study: Mapping[str, Any]) -> None:
         fit = stored_line(study)
         line = np.linspace(0, 1.05 * places.max(), 200)
         values = [fit.temperature_k(1000 / place if place else np.inf) for place in line]
-        middle = np.array([each.value for each in values])
-        width = 1.96 * np.array([each.uncertainty for each in values])
-        axes.fill_between(line, middle - width, middle + width, color=COLOURS[0], alpha=0.2, label="95 % band")
-        axes.plot(line, middle, color=COLOURS[0], label="T_inf + b/N")
+        draw_band(axes, line, values, COLOURS[0], "T_inf + b/N, 95 % band")
         axes.axhline(study["constant"]["temperature_k"], color="0.5", linestyle=":", label="constant")
     temperatures = np.array(study["melting_temperatures_k"])
     bars = 1.96 * np.array(study["standard_uncertainties_k"])

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aiida_dnpmelt.calculations.melting_curve import stored_fit
+from aiida_dnpmelt.physics.melting_curve import Quantity
+from aiida_dnpmelt.provenance.query import notation
 from aiida_dnpmelt.report.figures import COLOURS, new_figure, page_style
 from aiida_dnpmelt.report.literature import LiteraturePoint
 
@@ -78,14 +81,18 @@ def _draw_law(axes: Axes, curve: Mapping[str, Any], colour: str, name: str) -> N
     """Draw the best law of a curve from its first to its last point."""
     pressures = np.array(curve["pressures_gpa"])
     line = np.linspace(pressures.min(), pressures.max(), 200)
-    fit = stored_fit(curve)
-    values = [fit.temperature_k(pressure) for pressure in line]
+    temperatures = [stored_fit(curve).temperature_k(pressure) for pressure in line]
+    draw_band(axes, line, temperatures, colour, name or f"{curve['law'].replace('_', '-')}, 95 % band")
+
+
+def draw_band(
+    axes: Axes, places: NDArray[np.float64], values: Sequence[Quantity], colour: str, label: str | None
+) -> None:
+    """Draw a line of values with the band of their 95 % intervals."""
     middle = np.array([each.value for each in values])
     width = 1.96 * np.array([each.uncertainty for each in values])
-    axes.fill_between(
-        line, middle - width, middle + width, color=colour, alpha=0.2, label=None if name else "95 % band"
-    )
-    axes.plot(line, middle, color=colour, label=name or curve["law"].replace("_", "-"))
+    axes.fill_between(places, middle - width, middle + width, color=colour, alpha=0.2)
+    axes.plot(places, middle, color=colour, label=label)
 
 
 def _draw_points(axes: Axes, curve: Mapping[str, Any], colour: str, legend: bool) -> None:
@@ -112,3 +119,23 @@ def _by_source(points: Sequence[LiteraturePoint]) -> dict[str, list[LiteraturePo
     for point in points:
         found.setdefault(point.source, []).append(point)
     return found
+
+
+def law_lines(curve: Mapping[str, Any]) -> list[str]:
+    """Return a line of text for each law of a stored curve, and one for a maximum of the one that is taken."""
+    lines = []
+    for fit in curve["fits"]:
+        known = stored_fit(curve, fit["law"])
+        numbers = ", ".join(
+            f"{name} = {notation(value, u) if (u := fit['uncertainties'][name]) < abs(value) else 'not determined'}"
+            for name, value in zip(known.law.names, known.parameters, strict=True)
+        )
+        taken = " (taken)" if fit["law"] == curve["law"] else ""
+        aicc = "-" if fit["aicc"] is None else f"{fit['aicc']:.1f}"
+        lines.append(
+            f"{fit['law']}{taken}: {numbers}; chi2 = {fit['chi2']:.1f} with {fit['degrees_of_freedom']} degrees of "
+            f"freedom, AICc = {aicc}"
+        )
+        if taken and fit["maximum_gpa"] is not None:
+            lines.append(f"T_m passes through a maximum at {fit['maximum_gpa']:.1f} GPa")
+    return lines

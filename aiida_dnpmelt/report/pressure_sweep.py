@@ -11,7 +11,7 @@ import numpy as np
 from aiida_dnpmelt.calculations.melting_curve import stored_fit
 from aiida_dnpmelt.provenance.query import notation
 from aiida_dnpmelt.report.figures import COLOURS, new_figure, page_style
-from aiida_dnpmelt.report.melting_curve import Picture, draw_curves
+from aiida_dnpmelt.report.melting_curve import Picture, draw_band, draw_curves, law_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +50,7 @@ def _scaled(value: float | None) -> float | None:
 
 def sweep_text(sweep: Mapping[str, Any], curve: Mapping[str, Any] | None) -> str:
     """Return what the rows do not say: the laws, whether the slopes agree, and the gaps."""
-    lines = [] if curve is None else _laws(curve)
+    lines = [] if curve is None else law_lines(curve)
     largest = sweep["largest_slope_difference_sigma"]
     if largest is not None:
         lines.append(
@@ -67,26 +67,6 @@ def sweep_text(sweep: Mapping[str, Any], curve: Mapping[str, Any] | None) -> str
 
 def _agree(sigma: float) -> str:
     return "consistent" if sigma <= _LARGE_SIGMA else "INCONSISTENT"
-
-
-def _laws(curve: Mapping[str, Any]) -> list[str]:
-    """Return a line for each law, and one for a maximum."""
-    lines = []
-    for fit in curve["fits"]:
-        known = stored_fit(curve, fit["law"])
-        numbers = ", ".join(
-            f"{name} = {notation(value, u) if (u := fit['uncertainties'][name]) < abs(value) else 'not determined'}"
-            for name, value in zip(known.law.names, known.parameters, strict=True)
-        )
-        taken = " (taken)" if fit["law"] == curve["law"] else ""
-        aicc = "-" if fit["aicc"] is None else f"{fit['aicc']:.1f}"
-        lines.append(
-            f"{fit['law']}{taken}: {numbers}; chi2 = {fit['chi2']:.1f} with {fit['degrees_of_freedom']} degrees of "
-            f"freedom, AICc = {aicc}"
-        )
-        if taken and fit["maximum_gpa"] is not None:
-            lines.append(f"T_m passes through a maximum at {fit['maximum_gpa']:.1f} GPa")
-    return lines
 
 
 def write_sweep(result: tuple[Mapping[str, Any], Mapping[str, Any] | None], path: Path) -> None:
@@ -120,13 +100,9 @@ def _draw_points(axes: Axes, sweep: Mapping[str, Any]) -> None:
 
 def _draw_slopes(axes: Axes, sweep: Mapping[str, Any], curve: Mapping[str, Any] | None) -> None:
     if curve is not None:
-        fit = stored_fit(curve)
         line = np.linspace(min(curve["pressures_gpa"]), max(curve["pressures_gpa"]), 200)
-        values = [fit.slope_k_per_gpa(pressure) for pressure in line]
-        middle = np.array([each.value for each in values])
-        width = 1.96 * np.array([each.uncertainty for each in values])
-        axes.fill_between(line, middle - width, middle + width, color=COLOURS[0], alpha=0.2)
-        axes.plot(line, middle, color=COLOURS[0], label=f"{curve['law'].replace('_', '-')}, 95 % band")
+        fitted = [stored_fit(curve).slope_k_per_gpa(pressure) for pressure in line]
+        draw_band(axes, line, fitted, COLOURS[0], f"{curve['law'].replace('_', '-')}, 95 % band")
     found = [index for index, value in enumerate(sweep["slopes_k_per_gpa"]) if value is not None]
     if found:
         pressures, slopes, bars = (

@@ -9,12 +9,13 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, while_
 
 from aiida_dnpmelt.calculations.bulk_phases import SCHEMA as PROPERTIES_SCHEMA
-from aiida_dnpmelt.calculations.bulk_phases import BulkSettings
 from aiida_dnpmelt.calculations.melting_curve import melting_curve
 from aiida_dnpmelt.calculations.melting_point import SCHEMA as POINT_SCHEMA
 from aiida_dnpmelt.calculations.melting_point import tabulated_melting_temperature
 from aiida_dnpmelt.calculations.pressure_sweep import (
+    GUESS,
     POINT,
+    PRESSURE,
     PROPERTIES,
     SweepSettings,
     index_of,
@@ -22,7 +23,7 @@ from aiida_dnpmelt.calculations.pressure_sweep import (
     pressure_sweep,
     sweep_guesses,
 )
-from aiida_dnpmelt.calculations.validators import fits, validate_pressures, validate_seed
+from aiida_dnpmelt.calculations.validators import fits, validate_pressures
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.melting_curve import FEWEST_PRESSURES
 from aiida_dnpmelt.workchains.melting_properties import MeltingPropertiesWorkChain, properties_summary
@@ -70,21 +71,7 @@ class PressureSweepWorkChain(WorkChain):
             help="Melting points and properties of this potential at some of the pressures: they are taken over.",
         )
         spec.expose_inputs(TPCWorkChain, namespace="tpc", exclude=_OWN)
-        spec.input(
-            "bulk",
-            valid_type=orm.Dict,
-            serializer=orm.to_aiida_type,
-            validator=fits(BulkSettings, "bulk"),
-            default=lambda: orm.Dict({}),
-            help="Runs of crystal and melt by themselves, see BulkSettings.",
-        )
-        spec.input(
-            "seed",
-            valid_type=orm.Int,
-            serializer=orm.to_aiida_type,
-            validator=validate_seed,
-            help="Seed of these runs.",
-        )
+        spec.expose_inputs(MeltingPropertiesWorkChain, include=("bulk", "seed"))
         spec.input(
             "sweep",
             valid_type=orm.Dict,
@@ -181,7 +168,7 @@ class PressureSweepWorkChain(WorkChain):
         self.ctx.properties = {}
         self.ctx.gaps = {}
         self.ctx.submitted = []
-        self.ctx.guesses = {}
+        self.ctx.running = []
         known = self.inputs.known if "known" in self.inputs else {}
         for node in known.values():
             index = self.ctx.pressures.index(node["pressure_gpa"])
@@ -203,28 +190,27 @@ class PressureSweepWorkChain(WorkChain):
 
     def run_points(self) -> None:
         """Submit the pressures whose guesses do not wait for others, unless a known point lacks its slope first."""
-        self.ctx.guesses = {} if self._without_slope() else self._find_guesses()
+        found = {} if self._without_slope() else self._find_guesses()
+        self.ctx.running = sorted(index_of(name) for name in found if name.startswith(GUESS))
         submitted = []
-        for name, guess in sorted(self.ctx.guesses.items()):
-            index = index_of(name)
-            pressure = self.ctx.pressures[index]
+        for index in self.ctx.running:
+            pressure, guess = (found[name_of(kind, index)] for kind in (PRESSURE, GUESS))
             inputs = {
                 **self.exposed_inputs(TPCWorkChain, "tpc"),
                 "structure": self._structure(index),
                 "potential": self.inputs.potential,
-                "pressure": orm.Float(pressure),
+                "pressure": pressure,
                 "temperature": guess,
             }
             label = name_of(POINT, index)
             self.to_context(**{label: submit_once(self, TPCWorkChain, label, inputs, self._name(index, "tpc"))})
-            submitted.append(f"{pressure:g} GPa from {guess.value:.0f} K")
+            submitted.append(f"{pressure.value:g} GPa from {guess.value:.0f} K")
         if submitted:
             self.report(f"coexistence at {', '.join(submitted)}")
 
     def inspect_points(self) -> None:
         """Collect the melting points; a pressure without one is a gap, the others stand."""
-        for name in sorted(self.ctx.guesses):
-            index = index_of(name)
+        for index in self.ctx.running:
             label, pressure = name_of(POINT, index), self.ctx.pressures[index]
             node = self.ctx[label]
             point = node.outputs.melting_point if "melting_point" in node.outputs else None
@@ -294,7 +280,7 @@ class PressureSweepWorkChain(WorkChain):
         return None
 
     def _find_guesses(self) -> dict[str, orm.Float]:
-        """Return the guesses of the pressures that can be computed now, by name."""
+        """Return the pressures that can be computed now and their guesses, by name."""
         if self.ctx.temperature is None:
             self.ctx.temperature = (
                 self.inputs.temperature

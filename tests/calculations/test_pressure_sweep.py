@@ -36,7 +36,11 @@ def nodes_at(pressures: list[float], slopes: bool = True, **changes: Any) -> dic
 
 def guesses(ended: list[int], nodes: dict[str, orm.Dict], reach: float = 5.0) -> dict[str, float]:
     given = (orm.List(PRESSURES), orm.Dict({"reach_gpa": reach}), orm.Float(1200.0), orm.List(ended))
-    return {name: node.value for name, node in sweep_guesses(*given, **nodes).items()}
+    found = {name: node.value for name, node in sweep_guesses(*given, **nodes).items()}
+    assert {name: value for name, value in found.items() if name.startswith("pressure")} == {
+        name.replace("guess", "pressure"): PRESSURES[int(name[-3:])] for name in found if name.startswith("guess")
+    }
+    return {name: value for name, value in found.items() if name.startswith("guess")}
 
 
 def test_first_pressure_of_the_list_starts_from_the_first_guess():

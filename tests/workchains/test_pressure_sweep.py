@@ -135,6 +135,7 @@ def test_guess_of_a_point_comes_from_the_slopes_before_it(sweep):
     point = next(node for node in sweep.called if node.label == "cu_10gpa_tpc")
     guess = point.inputs.temperature
     assert guess.creator.process_label == "sweep_guesses"
+    assert point.inputs.pressure.creator.uuid == guess.creator.uuid
     behind = {node.uuid for node in guess.creator.base.links.get_incoming().all_nodes()}
     assert sweep.outputs.properties.properties_001.uuid in behind
     assert guess.value == pytest.approx(T_M[10.0], rel=0.05)
