@@ -137,7 +137,7 @@ def guess_of(cell: Cell, structure: orm.StructureData, pressure: orm.Float) -> o
     points = [
         point
         for point in melting_points(cell.element, potential=cell.checksum)
-        if point.lattice == lattice and point.melting_temperature_k is not None
+        if point.lattice == lattice and point.melting_temperature_k is not None and not point.of_study
     ]
     if not points:
         return None

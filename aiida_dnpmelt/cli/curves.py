@@ -64,7 +64,7 @@ def curve(
     check_plot(plot, force)
     others, known = _curves(beside, plot), _literature(literature)
     points = melting_points(symbol, None, potential, protocol, None if unfinished else "valid")
-    found = [point for point in points if not point.superseded and lattice in (None, point.lattice)]
+    found = [point for point in points if not (point.superseded or point.of_study) and lattice in (None, point.lattice)]
     labels = sorted({f"{point.potential} ({point.details['potential_sha256'][:12]})" for point in found})
     if len(labels) > 1:
         raise click.ClickException(f"there are points of {len(labels)} potentials, choose by --potential: {labels}")
@@ -130,8 +130,8 @@ def _literature(path: Path | None) -> list[LiteraturePoint]:
 
 
 def _print_curve(pk: int, details: dict[str, Any]) -> None:
-    from aiida_dnpmelt.calculations.melting_curve import stored_fit
     from aiida_dnpmelt.provenance.query import notation
+    from aiida_dnpmelt.report.melting_curve import law_lines
 
     best = details["fits"][0]
     law = dict(zip(best["pressures_gpa"], range(len(best["pressures_gpa"])), strict=True))
@@ -146,17 +146,7 @@ def _print_curve(pk: int, details: dict[str, Any]) -> None:
         values = (f"{pressure:g}", notation(value, uncertainty), verdict, fitted, slope)
         rows.append(dict(zip(CURVE, values, strict=True)))
     echo_rows(rows, CURVE, "table")
-    for fit in details["fits"]:
-        known = stored_fit(details, fit["law"])
-        numbers = ", ".join(
-            f"{name} = {notation(value, u) if (u := fit['uncertainties'][name]) < abs(value) else 'not determined'}"
-            for name, value in zip(known.law.names, known.parameters, strict=True)
-        )
-        aicc = "-" if fit["aicc"] is None else f"{fit['aicc']:.1f}"
-        quality = f"chi2 = {fit['chi2']:.1f} with {fit['degrees_of_freedom']} degrees of freedom, AICc = {aicc}"
-        click.echo(f"{fit['law']}{' (taken)' if fit is best else ''}: {numbers}; {quality}")
-    if best["maximum_gpa"] is not None:
-        click.echo(f"T_m passes through a maximum at {best['maximum_gpa']:.1f} GPa")
+    click.echo("\n".join(law_lines(details)))
     click.echo(f"[OK] kept as node {pk}")
 
 

@@ -112,7 +112,9 @@ def refit_of(group: str, points: Iterable[AmbientPoint], energies: Iterable[orm.
 
 def _coexistence(element: str | None, protocol: str | None, parts: set[int]) -> Iterator[AmbientPoint]:
     for point in melting_points(element, (-AMBIENT_GPA, AMBIENT_GPA), protocol=protocol):
-        if point.pk in parts or point.melting_temperature_k is None or point.standard_uncertainty_k is None:
+        if point.pk in parts or point.of_study:
+            continue
+        if point.melting_temperature_k is None or point.standard_uncertainty_k is None:
             continue
         yield AmbientPoint(
             pk=point.pk,

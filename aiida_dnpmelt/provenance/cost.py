@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiida import orm
 
-from aiida_dnpmelt.calculations.coexistence_script import preparation_time_ps
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.calculations.coexistence_stages import preparation_time_ps
 from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation
 from aiida_dnpmelt.data.potential import PotentialData
 

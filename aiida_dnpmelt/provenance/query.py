@@ -32,6 +32,7 @@ class MeltingPoint:
     :param node_pk: of the dictionary that holds it.
     :param verdict: ``valid``, ``unfinished`` or ``invalid``.
     :param unfinished: the training of the potential is known not to have ended.
+    :param of_study: a finite-size study made it: its cell may be too small for a number to be used elsewhere.
     :param superseded: there is a later one with the same element, lattice, pressure, potential and protocol.
     :param details: the whole dictionary, see the reference of the schema.
     """
@@ -48,6 +49,7 @@ class MeltingPoint:
     protocol: str
     potential: str
     unfinished: bool
+    of_study: bool
     superseded: bool
     details: dict[str, Any]
 
@@ -213,7 +215,7 @@ def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
         project=["id", "attributes"],
     )
     query.order_by({"chain": {"id": "desc"}})
-    unfinished = _unfinished()
+    unfinished, of_studies = _unfinished(), _of_studies()
     for pk, created, node_pk, values in query.iterall():
         yield MeltingPoint(
             pk=pk,
@@ -228,9 +230,18 @@ def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
             protocol=values["protocol"],
             potential=values["potential_label"],
             unfinished=values["potential_sha256"] in unfinished,
+            of_study=pk in of_studies,
             superseded=False,
             details=values,
         )
+
+
+def _of_studies() -> set[int]:
+    """Return the PKs of the coexistences that finite-size studies called."""
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, filters={"process_type": SIZE_TYPE}, tag="study")
+    query.append(orm.WorkChainNode, with_incoming="study", filters={"process_type": PROCESS_TYPE}, project="id")
+    return set(query.all(flat=True))
 
 
 def _unfinished() -> set[str]:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from provenance.stored_points import invalid, store
+from aiida import orm
+from aiida.common.links import LinkType
+from provenance.stored_points import POINT, invalid, store
+from report.stored_melting import chain_node
 
-from aiida_dnpmelt.provenance.query import melting_point, melting_points, notation
+from aiida_dnpmelt.provenance.ambient import ambient_points
+from aiida_dnpmelt.provenance.query import OUTPUT, melting_point, melting_points, notation
 
 
 @pytest.mark.parametrize(
@@ -40,6 +44,16 @@ def points(aiida_profile_clean) -> dict[str, int]:
 
 def found(**filters) -> list[int]:
     return [point.pk for point in melting_points(**filters)]
+
+
+def test_points_of_a_size_study_are_marked(points):
+    study = chain_node("finite_size")
+    inner = chain_node("tpc", study, "atoms_512")
+    point = orm.Dict({**POINT, "atoms": 512, "protocol": "fast-size"}).store()
+    point.base.links.add_incoming(inner, link_type=LinkType.RETURN, link_label=OUTPUT)
+    assert {each.pk: each.of_study for each in melting_points()}[inner.pk] is True
+    assert [each.pk for each in melting_points() if not each.of_study] == found()[1:]
+    assert inner.pk not in [each.pk for each in ambient_points()]
 
 
 def test_invalid_and_superseded_ones_are_left_out_unless_asked_for(points):
