@@ -14,7 +14,7 @@ from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.sizes import size
 from aiida_dnpmelt.cli.sweeps import sweep
 from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
-from aiida_dnpmelt.cli.tracing import trace_
+from aiida_dnpmelt.cli.tracing import compare_, trace_
 
 if TYPE_CHECKING:
     from aiida_dnpmelt.data.frames import FramesData
@@ -98,5 +98,5 @@ def _frames_row(node: FramesData) -> dict[str, object]:
     return dict(zip(FRAME_COLUMNS, values, strict=True))
 
 
-for _command in (list_, trace_, experiment, curve, sweep, size, cohesive, estimate):
+for _command in (list_, trace_, compare_, experiment, curve, sweep, size, cohesive, estimate):
     tm.add_command(_command)

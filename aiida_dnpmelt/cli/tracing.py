@@ -103,3 +103,29 @@ def _program(text: str) -> tuple[str, str]:
     if not equals or not version or name.lower() not in known:
         raise ValueError(f"--program: '{text}' is not NAME=VERSION with a name among {', '.join(_PROGRAMS)}")
     return known[name.lower()], version
+
+
+@click.command("compare")
+@click.argument("first", type=int)
+@click.argument("second", type=int)
+@format_option("table", "json")
+@profile_option
+def compare_(first: int, second: int, output_format: str) -> None:
+    """Say why two melting temperatures differ: settings, frames, versions, and the first ancestors not the same.
+
+    FIRST and SECOND are PKs of work chains, or of their outputs `melting_point` or `melting`.
+    """
+    from dataclasses import asdict
+
+    from aiida_dnpmelt.provenance.compare import compare
+    from aiida_dnpmelt.report.comparison_text import comparison_lines
+
+    try:
+        found = compare(first, second)
+    except ValueError as exception:
+        raise click.ClickException(str(exception)) from exception
+    if output_format == "json":
+        click.echo(json.dumps(asdict(found), indent=2))
+        return
+    for line in comparison_lines(found):
+        click.echo(line)

@@ -122,6 +122,15 @@ def attributes_of(pks: Collection[int], *names: str) -> dict[int, dict[str, Any]
     return found
 
 
+def hashes_of(pks: Collection[int]) -> dict[int, str]:
+    """Return the checksum of the content of nodes by PK, as AiiDA computed it; of those without one, the UUID."""
+    found: dict[int, str] = {}
+    for batch in batches(pks):
+        for pk, uuid, checksum in _query(batch, ["id", "uuid", "extras._aiida_hash"]).all():
+            found[pk] = checksum or str(uuid)
+    return found
+
+
 def batches(pks: Iterable[int]) -> Iterator[Sequence[int]]:
     """Yield PKs in numbers that fit into one query."""
     ordered = sorted(pks)

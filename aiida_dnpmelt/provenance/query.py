@@ -159,10 +159,16 @@ def melting_point(pk: int) -> MeltingPoint:
 
     :raises ValueError: if there is none.
     """
-    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"process_type": PROCESS_TYPE}, tag="chain")
-    query.append(orm.Dict, with_incoming="chain", edge_filters={"label": OUTPUT}, filters={"id": pk})
-    chains = {pk, *query.add_projection("chain", "id").all(flat=True)}
-    for point in points_of(chains):
+    query = orm.QueryBuilder().append(orm.Dict, filters={"id": pk}, tag="point")
+    links = {"type": LinkType.RETURN.value, "label": OUTPUT}
+    query.append(
+        orm.WorkChainNode,
+        with_outgoing="point",
+        edge_filters=links,
+        filters={"process_type": PROCESS_TYPE},
+        project="id",
+    )
+    for point in points_of({pk, *query.all(flat=True)}):
         return point
     raise ValueError(f"no melting point with the pk {pk}: see `aiida-dnpmelt tm list --all`")
 

@@ -172,7 +172,7 @@ class _Facts:
         self._nodes = ancestry.nodes
         self._inputs = ancestry.inputs()
         jobs = [node.pk for node in ancestry.nodes.values() if node.is_job]
-        self._results = _results(jobs)
+        self._results = results_of(jobs)
         self._computers = _computers(jobs)
         self._versions = attributes_of(
             [node.pk for node in ancestry.nodes.values() if node.is_process], "version", "process_label"
@@ -278,8 +278,8 @@ class _Facts:
         return list(attributes_of(pks).values())
 
 
-def _results(jobs: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """Return what jobs say of their cost and of the program, by PK."""
+def results_of(jobs: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Return what jobs say of their cost and of the version of the program, by PK."""
     names = ("core_hours", "atom_steps", *_VERSIONS)
     found = {}
     for batch in batches(jobs):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiida_dnpmelt.provenance.stages import KINDS
+from aiida_dnpmelt.provenance.stages import EXPLORATION, KINDS, TRAINING
 from aiida_dnpmelt.provenance.trace import Stage, Trace
 from aiida_dnpmelt.report.figures import COLOURS, page_style
 from aiida_dnpmelt.report.trace_text import headline
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _COLUMN, _ROW, _WIDTH, _HEIGHT = 1.75, 0.62, 1.42, 0.42
 _COLOURS = dict(zip(KINDS, (*COLOURS, *COLOURS, *COLOURS), strict=False))
+_LEAST_WIDTH = 6.0
 _FADED = 0.18
 
 
@@ -48,9 +49,10 @@ def trace_figure(trace: Trace, url_of: Callable[[Stage], str] | None = None) -> 
     places = _places(trace.stages)
     columns = max(x for x, _ in places.values()) + 1
     rows = max(y for _, y in places.values()) + 1
-    figure = Figure(figsize=(columns * _COLUMN + 0.3, rows * _ROW + 0.6))
+    width = max(columns * _COLUMN, _LEAST_WIDTH)
+    figure = Figure(figsize=(width + 0.3, rows * _ROW + 0.6))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(-0.15, columns * _COLUMN + 0.15)
+    axes.set_xlim(-0.15, width + 0.15)
     axes.set_ylim(-0.1, rows * _ROW + 0.5)
     axes.set_axis_off()
     axes.text(0, rows * _ROW + 0.25, headline(trace.result), fontsize=10, fontweight="bold", va="center")
@@ -83,7 +85,9 @@ def trace_figure(trace: Trace, url_of: Callable[[Stage], str] | None = None) -> 
 def _places(stages: tuple[Stage, ...]) -> dict[str, tuple[int, int]]:
     """Return column and row of each stage: columns are generations, rows are kinds that are there."""
     generations = sorted({stage.generation for stage in stages})
-    kinds = [kind for kind in KINDS if any(stage.kind == kind for stage in stages)]
+    order = [kind for kind in KINDS if kind != TRAINING]
+    order.insert(order.index(EXPLORATION) + 1, TRAINING)
+    kinds = [kind for kind in order if any(stage.kind == kind for stage in stages)]
     return {stage.key: (generations.index(stage.generation), kinds.index(stage.kind)) for stage in stages}
 
 
