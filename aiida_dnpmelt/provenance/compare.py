@@ -12,7 +12,7 @@ from aiida_dnpmelt.provenance.ancestry import Ancestry, Link, Node, ancestors, a
 from aiida_dnpmelt.provenance.lineage import point_node
 from aiida_dnpmelt.provenance.trace import results_of
 
-_COSTS = ("core_hours", "seconds", "wall_time_s", "training_core_hours")
+_COSTS = ("core_hours", "training_core_hours", "wall_time_s", "seconds_per_step")
 """Keys of results that are never the same twice."""
 _PLACES = ("parent_folder", "remote_folder")
 """Labels of inputs that say where something lies, not what it is."""
@@ -23,6 +23,8 @@ _RESULT_KEYS = (
     *("paper_sem_k", "found_lattice_share", "reasons"),
 )
 """Keys of a melting point that follow from the runs and are no choice."""
+_ORDER = ("given", "step", "process", "missing")
+"""Kinds of differences, what was chosen before what follows from it."""
 _LONG = 10
 """Values that are compared one by one in a list; longer ones are named by their length."""
 
@@ -85,7 +87,7 @@ def compare(first: int, second: int) -> Comparison:
         joint_uncertainty_k=joint,
         sigma=None if delta is None or not joint else abs(delta) / joint,
         settings={key: (a.get(key), b.get(key)) for key in keys},
-        differences=tuple(walk.found.values()),
+        differences=tuple(sorted(walk.found.values(), key=lambda found: _ORDER.index(found.kind))),
         frames=_frames(one.pk, two.pk),
     )
 
@@ -94,8 +96,8 @@ def _distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[float | None,
     one, two = (each.get("melting_temperature_k") for each in (a, b))
     if one is None or two is None:
         return None, None
-    uncertainties = [each.get("standard_uncertainty_k") for each in (a, b)]
-    return two - one, None if None in uncertainties else math.hypot(*uncertainties)
+    uncertainties = [each["standard_uncertainty_k"] for each in (a, b) if each.get("standard_uncertainty_k")]
+    return two - one, math.hypot(*uncertainties) if len(uncertainties) == 2 else None
 
 
 def _frames(first: int, second: int) -> dict[str, dict[str, Any]]:

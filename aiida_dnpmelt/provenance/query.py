@@ -207,6 +207,21 @@ def size_study(pk: int) -> tuple[int, dict[str, Any]]:
     return found
 
 
+def size_points(element: str, potential_uuid: str | None) -> list[int]:
+    """Return the PKs of the finite-size studies of an element with a potential that have a result, the oldest first.
+
+    :param potential_uuid: None for any potential.
+    """
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, filters={"process_type": SIZE_TYPE}, tag="chain", project="id")
+    query.append(
+        orm.Dict, with_incoming="chain", edge_filters={"label": "finite_size"}, filters={"attributes.element": element}
+    )
+    if potential_uuid is not None:
+        query.append(orm.Data, with_outgoing="chain", filters={"uuid": potential_uuid})
+    return sorted(set(query.all(flat=True)))
+
+
 def sweep_result(pk: int) -> tuple[int, dict[str, Any]]:
     """Return a pressure sweep with the PK of its work chain.
 

@@ -10,7 +10,15 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 
-from aiida_dnpmelt.provenance.ancestry import Ancestry, Node, ancestors, attributes_of, batches, called_below
+from aiida_dnpmelt.provenance.ancestry import (
+    Ancestry,
+    Node,
+    ancestors,
+    attributes_of,
+    batches,
+    called_below,
+    load_nodes,
+)
 from aiida_dnpmelt.provenance.lineage import point_node
 from aiida_dnpmelt.provenance.query import MELTING_TYPE, PROCESS_TYPE
 from aiida_dnpmelt.provenance.stages import COEXISTENCE, GIVEN, KINDS, LABELS, StageKey, stages_of
@@ -72,12 +80,14 @@ class Trace:
     :param pk: of the dictionary that holds the melting temperature.
     :param result: that dictionary.
     :param stages: from the melting temperature back.
+    :param holders: work chains that return it, but for those that passed it on.
     """
 
     pk: int
     uuid: str
     result: dict[str, Any]
     stages: tuple[Stage, ...]
+    holders: tuple[Node, ...]
     ancestry: Ancestry = field(repr=False)
 
     @property
@@ -121,8 +131,10 @@ def trace(pk: int) -> Trace:
     """
     point = point_node(pk)
     found = ancestors([point.pk])
-    stage_of = stages_of(found, called_below(_holders(point)))
-    return Trace(point.pk, str(point.uuid), point.get_dict(), tuple(_stages(found, stage_of)), found)
+    holders = load_nodes(_holders(point))
+    stage_of = stages_of(found, called_below(holders))
+    stages = tuple(_stages(found, stage_of))
+    return Trace(point.pk, str(point.uuid), point.get_dict(), stages, tuple(holders.values()), found)
 
 
 def _holders(point: orm.Dict) -> list[int]:
@@ -280,7 +292,7 @@ class _Facts:
 
 def results_of(jobs: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Return what jobs say of their cost and of the version of the program, by PK."""
-    names = ("core_hours", "atom_steps", *_VERSIONS)
+    names = ("core_hours", "atom_steps", "finished", *_VERSIONS)
     found = {}
     for batch in batches(jobs):
         query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": batch}}, tag="job", project="id")
