@@ -21,6 +21,7 @@ class Spot:
     :param text: what is said of it.
     :param url: page that it leads to.
     :param good: drawn full; open otherwise.
+    :param label: what is written beside it.
     """
 
     x: float
@@ -29,6 +30,7 @@ class Spot:
     text: str
     url: str
     good: bool
+    label: str = ""
 
 
 def spots(name: str, points: Sequence[Spot], index: int) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def spots(name: str, points: Sequence[Spot], index: int) -> dict[str, Any]:
     symbol = SYMBOLS[(index // len(COLOURS) + index) % len(SYMBOLS)]
     return {
         "type": "scatter",
-        "mode": "markers",
+        "mode": "markers+text",
         "name": name,
         "x": [point.x for point in points],
         "y": [point.y for point in points],
@@ -46,9 +48,11 @@ def spots(name: str, points: Sequence[Spot], index: int) -> dict[str, Any]:
             "thickness": 1.2,
             "width": 3,
         },
-        "text": [point.text for point in points],
+        "text": [point.label for point in points],
+        "textposition": "top left",
+        "hovertext": [point.text for point in points],
         "customdata": [point.url for point in points],
-        "hovertemplate": "%{text}<extra></extra>",
+        "hovertemplate": "%{hovertext}<extra></extra>",
         "marker": {
             "color": COLOURS[index % len(COLOURS)],
             "size": 8,
@@ -89,7 +93,7 @@ def figure(traces: Sequence[Mapping[str, Any]], x: str, y: str) -> dict[str, Any
             "xaxis": {**axis, "title": {"text": x}},
             "yaxis": {**axis, "title": {"text": y}, "separatethousands": False},
             "hovermode": "closest",
-            "legend": {"orientation": "h", "y": -0.2, "yanchor": "top"},
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
             "margin": {"t": 20, "r": 20},
             "separators": ".",
         },

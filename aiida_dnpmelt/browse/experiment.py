@@ -11,6 +11,7 @@ from starlette.responses import Response
 from aiida_dnpmelt.browse.charts import Spot, figure, line, spots
 from aiida_dnpmelt.browse.html import Cell, Chart, Column, Row, Table, answer
 from aiida_dnpmelt.browse.parameters import filters_of, flag_of, parameters_of
+from aiida_dnpmelt.browse.policies import CHARTS
 from aiida_dnpmelt.data.elements import elements
 from aiida_dnpmelt.physics.reference_errors import MeanErrors
 from aiida_dnpmelt.provenance.ambient import AmbientPoint, ambient_points
@@ -31,8 +32,9 @@ def view(request: Request) -> Response:
     return answer(
         request,
         "experiment.html",
+        policy=CHARTS,
         chart=_chart(comparisons) if comparisons else None,
-        table=Table(
+        content=Table(
             "One for each element, lattice and potential: the latest valid one.",
             [Column(name, name in _WORDS) for name in _COLUMNS],
             [_row(each) for each in comparisons],
@@ -76,7 +78,9 @@ def _spot(each: Comparison) -> Spot:
     text = f"{point.element}: {point.notation} K, experiment {each.experiment_k:g} K, {each.error_percent:+.1f} %"
     url = f"/point/{point.pk}"
     good = point.verdict == "valid"
-    return Spot(each.experiment_k, point.melting_temperature_k, point.standard_uncertainty_k, text, url, good)
+    return Spot(
+        each.experiment_k, point.melting_temperature_k, point.standard_uncertainty_k, text, url, good, point.element
+    )
 
 
 def _row(each: Comparison) -> Row:

@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs, get_plotlyjs_version
 from starlette.responses import HTMLResponse
 
 from aiida_dnpmelt import __version__
+from aiida_dnpmelt.browse.policies import PLAIN
 from aiida_dnpmelt.report.html import typeset
 
 if TYPE_CHECKING:
@@ -64,11 +65,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table."""
+    """A table.
+
+    :param flowing: cells of words may have several lines.
+    """
 
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Row]
+    flowing: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,16 +94,19 @@ class Chart:
         return json.dumps(self.figure, allow_nan=False, separators=(",", ":"))
 
 
-def answer(request: Request, template: str, status: int = 200, **content: Any) -> HTMLResponse:
-    """Return a page; all text in it is escaped."""
+def answer(request: Request, template: str, code: int = 200, policy: str = PLAIN, **content: Any) -> HTMLResponse:
+    """Return a page; all text in it is escaped.
+
+    :param policy: one of `policies`.
+    """
     common = {"path": request.url.path, "profile": request.app.state.profile, "version": __version__}
     text = _environment().get_template(template).render(**common, plotly=PLOTLY_URL, **content)
-    return HTMLResponse(text, status)
+    return HTMLResponse(text, code, {"Content-Security-Policy": policy})
 
 
 def error_page(request: Request, status: int, reason: str) -> HTMLResponse:
     """Return the page that says why there is no other."""
-    return answer(request, "error.html", status, status=status, title=HTTPStatus(status).phrase, reason=reason)
+    return answer(request, "error.html", status, title=HTTPStatus(status).phrase, reason=reason)
 
 
 def link(path: str, **parameters: Any) -> str:

@@ -60,7 +60,7 @@ def view(request: Request) -> Response:
     return answer(
         request,
         "points.html",
-        table=Table(_caption(len(found), page, last), _columns(filters, order), [point_row(each) for each in shown]),
+        content=Table(_caption(len(found), page, last), _columns(filters, order), [point_row(each) for each in shown]),
         filters=filters,
         verdicts=VERDICTS,
         order=order,

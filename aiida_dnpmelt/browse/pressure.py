@@ -14,6 +14,7 @@ from aiida_dnpmelt.browse.charts import COVERAGE, Spot, band, figure, line, spot
 from aiida_dnpmelt.browse.html import Cell, Chart, Column, Row, Table, answer, link, node_cell
 from aiida_dnpmelt.browse.parameters import FILTERS, VERDICTS, Filters, filters_of, parameters_of
 from aiida_dnpmelt.browse.points import COLUMNS, in_order, point_row, points_of
+from aiida_dnpmelt.browse.policies import CHARTS
 from aiida_dnpmelt.calculations.melting_curve import SCHEMA, stored_fit
 from aiida_dnpmelt.provenance.query import MeltingPoint
 from aiida_dnpmelt.report.figures import COLOURS
@@ -39,8 +40,9 @@ def view(request: Request) -> Response:
     return answer(
         request,
         "pressure.html",
+        policy=CHARTS,
         chart=_chart(shown, [curve for _, curve in curves], keys, len(found)) if shown or curves else None,
-        table=Table(
+        content=Table(
             f"{len(shown)} melting temperatures, by element and pressure.",
             [Column(column.name, column.left) for column in COLUMNS.values()],
             [point_row(point) for point in in_order(in_order(shown, "pressure"), "element")],

@@ -19,7 +19,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aiida_dnpmelt.browse import experiment, lineage, node, page, point, points, pressure
+from aiida_dnpmelt.browse import experiment, lineage, node, page, point, points, policies, pressure
 from aiida_dnpmelt.browse.html import PLOTLY_URL, error_page, plotly_script
 from aiida_dnpmelt.report import html as report_html
 
@@ -31,21 +31,8 @@ _FILES = {
     "/static/browse.css": _STATIC / "browse.css",
     "/static/charts.js": _STATIC / "charts.js",
 }
-_EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
-"""Checksum of nothing: plotly adds an empty style element and fills it by script."""
-POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        f"style-src 'self' {_EMPTY_STYLE}",
-        "img-src 'self' data:",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    ]
-)
 _HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": policies.PLAIN,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
