@@ -17,7 +17,7 @@ from aiida_dnpmelt.browse.html import Cell, Column, Row, Table, answer, node_cel
 from aiida_dnpmelt.browse.parameters import node_of, parameters_of
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.provenance.lineage import points_from
-from aiida_dnpmelt.provenance.query import MELTING_TYPE, OUTPUT, PROCESS_TYPE, points_of
+from aiida_dnpmelt.provenance.query import MELTING_TYPE, OUTPUT, PROCESS_TYPE
 from aiida_dnpmelt.report import words
 from aiida_dnpmelt.report.chains import find_chain
 
@@ -44,7 +44,7 @@ def view(request: Request) -> Response:
         facts=fact_table("What it is.", _facts(node)),
         pages=list(_pages(node)),
         frames=_frames(node) if isinstance(node, FramesData) else None,
-        points=_points(node) if isinstance(node, FramesData) else None,
+        points=_points(request, node) if isinstance(node, FramesData) else None,
         attributes=text[:MOST_CHARACTERS],
         cut=max(0, len(text) - MOST_CHARACTERS),
         incoming=_links(node, "with_outgoing", "Nodes that it comes from or was called by"),
@@ -96,11 +96,11 @@ def _frames(node: FramesData) -> Table:
     return Table(caption, [Column(name) for name in _FRAMES], rows)
 
 
-def _points(node: FramesData) -> Table:
+def _points(request: Request, node: FramesData) -> Table:
     """Return the melting temperatures that came of frames."""
     rows = [
         Row([Cell(point.element), Cell(f"{point.pressure_gpa:g}"), Cell(point.notation, f"/point/{point.uuid}")])
-        for point in points_of(points_from(node.pk))[:MOST_LINKS]
+        for point in request.app.state.shelf.of_chains(points_from(node.pk))[:MOST_LINKS]
     ]
     columns = [Column("element", True), Column("P/GPa"), Column("T_m/K")]
     return Table("Melting temperatures of models that were trained on them.", columns, rows)

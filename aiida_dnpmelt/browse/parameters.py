@@ -40,15 +40,10 @@ class Filters:
     everything: bool = False
 
     @property
-    def pressures(self) -> tuple[float, float] | None:
-        """Return the lowest and the highest pressure in GPa, None for any."""
-        if self.lowest_gpa is None and self.highest_gpa is None:
-            return None
-        low, high = PRESSURES_GPA
-        return (
-            low if self.lowest_gpa is None else self.lowest_gpa,
-            high if self.highest_gpa is None else self.highest_gpa,
-        )
+    def pressures(self) -> tuple[float, float]:
+        """Return the lowest and the highest pressure in GPa."""
+        low = -math.inf if self.lowest_gpa is None else self.lowest_gpa
+        return low, math.inf if self.highest_gpa is None else self.highest_gpa
 
     @property
     def parameters(self) -> dict[str, str | None]:

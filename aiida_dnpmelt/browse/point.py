@@ -14,7 +14,7 @@ from aiida_dnpmelt.browse.facts import fact_table
 from aiida_dnpmelt.browse.html import Cell, Column, Row, Table, answer, node_cell
 from aiida_dnpmelt.browse.parameters import node_of, parameters_of
 from aiida_dnpmelt.provenance.lineage import frames_behind
-from aiida_dnpmelt.provenance.query import MELTING_TYPE, OUTPUT, MeltingPoint, melting_point, whole_result
+from aiida_dnpmelt.provenance.query import MELTING_TYPE, OUTPUT, MeltingPoint, whole_result
 from aiida_dnpmelt.report import words
 from aiida_dnpmelt.report.chains import find_chain
 from aiida_dnpmelt.report.html import Card
@@ -33,10 +33,9 @@ def view(request: Request) -> Response:
     whole = whole_result(node.pk)
     if whole is not None:
         return _whole(request, orm.load_node(whole[0]), whole[1])
-    try:
-        point = melting_point(node.pk)
-    except ValueError as error:
-        raise HTTPException(404, f"node {node.pk} gives no melting temperature") from error
+    point = request.app.state.shelf.find(node.pk)
+    if point is None:
+        raise HTTPException(404, f"node {node.pk} gives no melting temperature")
     return _coexistence(request, orm.load_node(point.pk), point)
 
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from aiida import orm
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from aiida_dnpmelt.browse.html import Cell, Column, Row, Table, answer, link
 from aiida_dnpmelt.browse.parameters import FILTERS, VERDICTS, Filters, filters_of, page_of, parameters_of
-from aiida_dnpmelt.provenance.query import PROCESS_TYPE, MeltingPoint, melting_points
+from aiida_dnpmelt.browse.shelf import Shelf
+from aiida_dnpmelt.provenance.query import MeltingPoint, asked_marks
 from aiida_dnpmelt.report import words
 
 ROWS = 100
-_KEPT = 8
-"""Answers to questions that are kept in memory."""
 NEWEST = "-created"
+_TOLERANCE_GPA = 1e-9
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def view(request: Request) -> Response:
     filters, order, page = filters_of(given), given.get("sort", NEWEST), page_of(given)
     if order.removeprefix("-") not in COLUMNS:
         raise HTTPException(400, f"sort is '{order}', it can be one of {', '.join(COLUMNS)}, with - before it or not")
-    found = in_order(points_of(filters), order)
+    found = in_order(points_of(request, filters), order)
     last = max(1, -(-len(found) // ROWS))
     if page > last:
         raise HTTPException(404, f"there is no page {page}: the last one is {last}")
@@ -72,9 +70,11 @@ def view(request: Request) -> Response:
     )
 
 
-def points_of(filters: Filters) -> Sequence[MeltingPoint]:
-    """Return the melting points that are asked for, the latest first; read again only if nodes have changed."""
-    return _read(_stamp(), filters)
+def points_of(request: Request, filters: Filters) -> Sequence[MeltingPoint]:
+    """Return the melting points that are asked for, the latest first."""
+    shelf: Shelf = request.app.state.shelf
+    asked = asked_marks((), filters.verdict, filters.protocol, filters.everything)
+    return [point for point in shelf.points() if _meets(point, filters) and asked.issuperset(point.marks)]
 
 
 def in_order(points: Sequence[MeltingPoint], order: str) -> list[MeltingPoint]:
@@ -107,6 +107,17 @@ def interval(point: MeltingPoint) -> str:
     return words.interval(point.details["interval_low_k"], point.details["interval_high_k"]).removesuffix(" K")
 
 
+def _meets(point: MeltingPoint, filters: Filters) -> bool:
+    low, high = filters.pressures
+    return (
+        filters.element in ("", point.element)
+        and low - _TOLERANCE_GPA <= point.pressure_gpa <= high + _TOLERANCE_GPA
+        and filters.protocol in ("", point.protocol)
+        and filters.verdict in ("", point.verdict)
+        and (filters.potential in point.potential or point.details["potential_sha256"].startswith(filters.potential))
+    )
+
+
 def _columns(filters: Filters, order: str) -> list[Column]:
     """Return the columns; that by which the table is sorted now leads to the other direction."""
     found = []
@@ -123,25 +134,3 @@ def _caption(number: int, page: int, last: int) -> str:
         return "No melting temperature found."
     count = f"{number} melting temperature{'s' if number > 1 else ''}"
     return f"{count}, page {page} of {last}." if last > 1 else f"{count}."
-
-
-def _stamp() -> tuple[Any, ...]:
-    """Return what changes when a node does: the latest change, and the number of coexistence work chains."""
-    query = orm.QueryBuilder().append(orm.Node, project=["mtime", "id"], tag="node")
-    latest = query.order_by({"node": [{"mtime": "desc"}]}).limit(1).all()
-    chains = orm.QueryBuilder().append(orm.WorkChainNode, filters={"process_type": PROCESS_TYPE}).count()
-    return (*map(tuple, latest), chains)
-
-
-@lru_cache(maxsize=_KEPT)
-def _read(_: tuple[Any, ...], filters: Filters) -> tuple[MeltingPoint, ...]:
-    return tuple(
-        melting_points(
-            filters.element or None,
-            filters.pressures,
-            filters.potential or None,
-            filters.protocol or None,
-            filters.verdict or None,
-            filters.everything,
-        )
-    )

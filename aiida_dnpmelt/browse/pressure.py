@@ -33,7 +33,7 @@ Key = tuple[str, str]
 def view(request: Request) -> Response:
     """Return the page."""
     filters = filters_of(parameters_of(request, *FILTERS))
-    found = [point for point in points_of(filters) if point.melting_temperature_k is not None]
+    found = [point for point in points_of(request, filters) if point.melting_temperature_k is not None]
     shown = found[:MOST]
     curves = stored_curves(filters)
     keys = sorted({(point.element, point.potential) for point in shown} | {_key(curve) for _, curve in curves})

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aiida_dnpmelt.browse import experiment, lineage, node, page, point, points, policies, pressure
 from aiida_dnpmelt.browse.html import PLOTLY_URL, error_page, plotly_script
+from aiida_dnpmelt.browse.shelf import Shelf
 from aiida_dnpmelt.report import html as report_html
 
 HOST = "127.0.0.1"
@@ -52,10 +53,11 @@ _VIEWS: dict[str, Callable[[Request], Response]] = {
 }
 
 
-def make_app(profile: str) -> ASGIApp:
+def make_app(profile: str, shelf: Shelf) -> ASGIApp:
     """Return the application.
 
     :param profile: name of the profile that is loaded, for the pages to say.
+    :param shelf: of its melting points.
     """
     routes = [Route(path, _endpoint(view)) for path, view in _VIEWS.items()]
     routes += [Route(path, _file(file)) for path, file in _FILES.items()]
@@ -65,6 +67,7 @@ def make_app(profile: str) -> ASGIApp:
         exception_handlers={HTTPException: _refuse, Exception: _fail},
     )
     app.state.profile = profile
+    app.state.shelf = shelf
     return _Guard(app)
 
 
@@ -85,13 +88,13 @@ def listen(port: int) -> socket.socket:
     return found
 
 
-def serve(profile: str, listening: socket.socket) -> None:
+def serve(app: ASGIApp, listening: socket.socket) -> None:
     """Answer until the user ends it.
 
     :raises KeyboardInterrupt: then.
     """
     config = uvicorn.Config(
-        make_app(profile),
+        app,
         http="h11",
         loop="asyncio",
         ws="none",

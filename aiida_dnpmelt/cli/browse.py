@@ -27,7 +27,8 @@ def browse(port: int | None, no_open: bool) -> None:
     from aiida.manage import get_manager
 
     try:
-        from aiida_dnpmelt.browse.server import HOST, listen, serve
+        from aiida_dnpmelt.browse.server import HOST, listen, make_app, serve
+        from aiida_dnpmelt.browse.shelf import Shelf
     except ImportError as exception:
         message = f"{exception}: the pages need the extra [browse], pip install 'aiida-dnpmelt[browse]'"
         raise click.ClickException(message) from exception
@@ -36,13 +37,14 @@ def browse(port: int | None, no_open: bool) -> None:
     except OSError as exception:
         message = f"--port: {port} cannot be listened on: {exception.strerror}; leave it out for one that is free"
         raise click.ClickException(message) from exception
-    profile = get_manager().get_profile()
+    profile, shelf = get_manager().get_profile(), Shelf()
     assert profile is not None
+    number = len(shelf.points())
     url = f"http://{HOST}:{listening.getsockname()[1]}/"
-    click.echo(f"profile {profile.name} is at {url} - Ctrl-C ends it")
+    click.echo(f"profile {profile.name} with {number} melting temperatures is at {url} - Ctrl-C ends it")
     if not no_open and any(os.environ.get(name) for name in _SCREENS):
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     try:
-        serve(profile.name, listening)
+        serve(make_app(profile.name, shelf), listening)
     except KeyboardInterrupt:
-        click.echo("ended")
+        click.echo(" ended")
