@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aiida_dnpmelt.cli.audits import audit_
+from aiida_dnpmelt.cli.audits import audit_, cost_
 from aiida_dnpmelt.cli.comparisons import cohesive, experiment
 from aiida_dnpmelt.cli.curves import curve, estimate
 from aiida_dnpmelt.cli.listing import list_
@@ -99,5 +99,5 @@ def _frames_row(node: FramesData) -> dict[str, object]:
     return dict(zip(FRAME_COLUMNS, values, strict=True))
 
 
-for _command in (list_, trace_, compare_, audit_, experiment, curve, sweep, size, cohesive, estimate):
+for _command in (list_, trace_, compare_, audit_, cost_, experiment, curve, sweep, size, cohesive, estimate):
     tm.add_command(_command)

@@ -15,7 +15,7 @@ from aiida_dnpmelt.data.frames import CONVERGED, FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
 from aiida_dnpmelt.provenance.ancestry import Node, attributes_of
 from aiida_dnpmelt.provenance.labels import TRAINING_TYPE
-from aiida_dnpmelt.provenance.query import points_of, size_points
+from aiida_dnpmelt.provenance.query import points_of, size_studies
 from aiida_dnpmelt.provenance.trace import Trace, results_of, trace
 
 PASSED, DOUBTED, FAILED, UNKNOWN = "passed", "doubted", "failed", "unknown"
@@ -145,7 +145,7 @@ def _crystal(case: _Case) -> _Found:
 
 
 def _size(case: _Case) -> _Found:
-    studied = size_points(case.point["element"], case.point.get("potential_uuid"))
+    studied = size_studies(case.point["element"], case.point.get("potential_uuid"))
     if studied:
         yield PASSED, f"work chain {studied[-1]} studied the effect of the size with this potential"
     else:

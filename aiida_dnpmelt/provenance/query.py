@@ -207,7 +207,7 @@ def size_study(pk: int) -> tuple[int, dict[str, Any]]:
     return found
 
 
-def size_points(element: str, potential_uuid: str | None) -> list[int]:
+def size_studies(element: str, potential_uuid: str | None) -> list[int]:
     """Return the PKs of the finite-size studies of an element with a potential that have a result, the oldest first.
 
     :param potential_uuid: None for any potential.
