@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from aiida_dnpmelt.browse.html import Cell, Column, Row, Table, answer, link, node_cell
-from aiida_dnpmelt.browse.parameters import node_of, page_of, parameters_of
+from aiida_dnpmelt.browse.parameters import is_final, node_of, page_of, parameters_of
 from aiida_dnpmelt.browse.policies import PICTURE
 from aiida_dnpmelt.provenance.ancestry import Node
 from aiida_dnpmelt.provenance.trace import Stage, Trace, trace
@@ -80,7 +80,7 @@ def _traced(node: orm.Node) -> Trace:
     :raises HTTPException: if it gives no melting temperature.
     """
     try:
-        return _trace(node.pk) if node.is_sealed or isinstance(node, orm.Data) else trace(node.pk)
+        return _trace(node.pk) if is_final(node) else trace(node.pk)
     except ValueError as error:
         raise HTTPException(404, f"node {node.pk} gives no melting temperature") from error
 

@@ -70,8 +70,8 @@ def _facts(node: orm.Node) -> dict[str, Any]:
 
 def _pages(node: orm.Node) -> Iterator[tuple[str, str]]:
     """Yield names and addresses of the pages that tell more of a node."""
-    gives = isinstance(node, orm.ProcessNode) and _RESULTS.get(node.process_type or "") in node.outputs
-    if gives or (isinstance(node, orm.Dict) and "melting_temperature_k" in node):
+    output = _RESULTS.get(getattr(node, "process_type", None) or "")
+    if (output and output in node.outputs) or (isinstance(node, orm.Dict) and "melting_temperature_k" in node):
         yield "melting temperature", f"/point/{node.uuid}"
         yield "lineage", f"/lineage/{node.uuid}"
     try:

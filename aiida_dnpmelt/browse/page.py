@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from aiida_dnpmelt.browse.parameters import node_of, parameters_of
+from aiida_dnpmelt.browse.parameters import is_final, node_of, parameters_of
 from aiida_dnpmelt.browse.policies import REPORT
 from aiida_dnpmelt.report.page import write_html
 
@@ -22,7 +22,7 @@ def view(request: Request) -> Response:
     parameters_of(request)
     node = node_of(request)
     try:
-        text = _written(str(node.uuid)) if node.is_sealed else write_html(node)
+        text = _written(str(node.uuid)) if is_final(node) else write_html(node)
     except ValueError as error:
         raise HTTPException(404, str(error)) from error
     return HTMLResponse(text, headers={"Content-Security-Policy": REPORT})

@@ -145,6 +145,11 @@ def node_of(request: Request) -> orm.Node:
     return node
 
 
+def is_final(node: orm.Node) -> bool:
+    """Return whether nothing of a node can change any more: it is data, or a process that has ended."""
+    return not isinstance(node, orm.ProcessNode) or bool(node.is_sealed)
+
+
 def _pressure(given: dict[str, str], name: str) -> float | None:
     if name not in given:
         return None

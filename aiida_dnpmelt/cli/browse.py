@@ -41,7 +41,7 @@ def browse(port: int | None, no_open: bool) -> None:
     assert profile is not None
     number = len(shelf.points())
     url = f"http://{HOST}:{listening.getsockname()[1]}/"
-    click.echo(f"profile {profile.name} with {number} melting temperatures is at {url} - Ctrl-C ends it")
+    click.echo(f"profile {profile.name} (melting temperatures: {number}) is at {url} - Ctrl-C ends it")
     if not no_open and any(os.environ.get(name) for name in _SCREENS):
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     try:
