@@ -36,7 +36,7 @@ def view(request: Request) -> Response:
         policy=PICTURE,
         node=node,
         headline=headline(found.result),
-        picture=_picture(str(node.uuid), found.pk),
+        picture=_picture(str(node.uuid), found.uuid),
         content=_stage_table(found, str(node.uuid)),
         total=f"{len(found.ancestry.nodes)} nodes in all{cost_text(found.cost)}",
     )
@@ -80,20 +80,26 @@ def _traced(node: orm.Node) -> Trace:
     :raises HTTPException: if it gives no melting temperature.
     """
     try:
-        return _trace(node.pk) if is_final(node) else trace(node.pk)
+        return _trace(str(node.uuid)) if is_final(node) else trace(node.pk)
     except ValueError as error:
         raise HTTPException(404, f"node {node.pk} gives no melting temperature") from error
 
 
 @lru_cache(maxsize=_KEPT)
-def _trace(pk: int) -> Trace:
-    return trace(pk)
+def _trace(uuid: str) -> Trace:
+    return trace(orm.load_node(uuid=uuid).pk)
 
 
 @lru_cache(maxsize=_KEPT)
-def _picture(uuid: str, pk: int) -> str:
-    """Return the picture; its boxes lead to the stages."""
-    return trace_svg(_trace(pk), lambda stage: _url(uuid, stage))
+def _picture(uuid: str, result: str) -> str:
+    """Return the picture of what a result stands on; its boxes lead to the stages, for those who use a mouse.
+
+    Keyboards and screen readers have the table: in the picture each stage is four links.
+
+    :param uuid: of the node whose page it is.
+    """
+    picture = trace_svg(_trace(result), lambda stage: _url(uuid, stage))
+    return picture.replace("<a ", '<a tabindex="-1" ')
 
 
 def _url(uuid: str, stage: Stage) -> str:

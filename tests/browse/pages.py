@@ -19,7 +19,7 @@ VOID = {"meta", "img", "link", "br", "hr", "input"}
 class Page(HTMLParser):
     """Text, tags, links, tables and charts of a page; fails on tags that are not closed in their order.
 
-    :ivar rows: texts of the cells of all tables, those of the heads, too.
+    :ivar tables: rows of the texts of cells, that of the head first.
     :ivar links: addresses by the text that leads there, the last one of each text.
     """
 
@@ -28,7 +28,7 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.text = ""
-        self.rows: list[list[str]] = []
+        self.tables: list[list[list[str]]] = []
         self.links: dict[str, str] = {}
         self.charts: list[dict[str, Any]] = []
         self._address, self._name = "", ""
@@ -43,10 +43,12 @@ class Page(HTMLParser):
         self.tags.append((tag, known))
         if tag not in VOID:
             self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
         if tag == "tr":
-            self.rows.append([])
+            self.tables[-1].append([])
         if tag in {"td", "th"}:
-            self.rows[-1].append("")
+            self.tables[-1][-1].append("")
         if tag == "a":
             self._address, self._name = known.get("href") or known.get("xlink:href") or "", ""
         if "data-figure" in known:
@@ -63,19 +65,17 @@ class Page(HTMLParser):
         self.text += data
         self._name += data
         if {"td", "th"} & set(self.open):
-            self.rows[-1][-1] += data
+            self.tables[-1][-1][-1] += data
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Return the rows of all tables, heads included."""
+        return [row for table in self.tables for row in table]
 
     def column(self, name: str, table: int = 0) -> list[str]:
-        """Return the texts of a column of a table."""
-        heads = [index for index, row in enumerate(self.rows) if name in row]
-        place = self.rows[heads[table]].index(name)
-        width = len(self.rows[heads[table]])
-        found = []
-        for row in self.rows[heads[table] + 1 :]:
-            if len(row) != width:
-                break
-            found.append(row[place])
-        return found
+        """Return the texts of a column, of the first table that has it or of a later one."""
+        head, *rows = [each for each in self.tables if name in each[0]][table]
+        return [row[head.index(name)] for row in rows]
 
 
 class Visitor:

@@ -88,10 +88,10 @@ def test_frames_say_what_they_hold_and_what_came_of_them(visitor, localhost, mon
     frames = FramesData(labelled(3), phase="liquid", labeller="a teacher").store()
     chain = melt(localhost, trained(localhost, "a model", frames))
     page = visitor.see(f"/node/{frames.pk}")
-    assert "3 frames of 8 atoms, liquid, at" in page.text
+    assert "3 frames of 4 atoms, liquid, at" in page.text
     assert "labelled by a teacher; the first 2 are listed." in page.text
     assert page.column("frame") == ["0", "1"]
-    energy = frames.get_array("energies")[0] / 8
+    energy = frames.get_array("energies")[0] / 4
     assert float(page.column("E/eV an atom")[0].replace("−", "-")) == pytest.approx(energy, abs=1e-4)
     assert f"/point/{chain.uuid}" in page.links.values()
 

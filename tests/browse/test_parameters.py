@@ -48,7 +48,7 @@ def test_empty_parameters_are_no_conditions(visitor):
 
 @pytest.mark.parametrize("kind", ["point", "report", "lineage", "node"])
 def test_a_node_is_named_by_uuid_or_pk(guest, kind):
-    for bad in ("0", "-1", "01", "1.0", "2147483648", "9" * 30, "x", "%27", str(uuid4())[:8], f"{uuid4()}x"):
+    for bad in ("0", "-1", "01", "1.0", "2147483648", "9" * 30, "x", "%27", "0a1b2c3d", f"{uuid4()}x"):
         assert "is neither a whole UUID nor a PK from 1 to 2147483647" in guest.refused(f"/{kind}/{bad}")
     for missing in ("2147483647", str(uuid4())):
         assert f"there is no node {missing}" in guest.refused(f"/{kind}/{missing}", 404)

@@ -48,11 +48,11 @@ def test_an_element_is_read_again_when_it_has_another_point(shelf, read):
 
 
 def test_an_element_is_read_again_when_it_has_a_point_less(shelf):
-    gone = store(element="Al")
+    gone = store(element="Al").pk
     assert len(shelf.points()) == 3
-    delete_nodes([gone.pk], dry_run=False)
+    delete_nodes([gone], dry_run=False)
     assert shelf.points() == melting_points(everything=True)
-    assert shelf.find(gone.pk) is None
+    assert shelf.find(gone) is None
 
 
 def test_points_are_found_by_work_chain_and_by_dictionary(shelf):
