@@ -99,7 +99,7 @@ def _picture(uuid: str, result: str) -> str:
     :param uuid: of the node whose page it is.
     """
     picture = trace_svg(_trace(result), lambda stage: _url(uuid, stage))
-    return picture.replace("<a ", '<a tabindex="-1" ')
+    return picture.replace('target="_blank"', 'tabindex="-1"')
 
 
 def _url(uuid: str, stage: Stage) -> str:

@@ -10,14 +10,10 @@ import pytest
 from aiida import orm
 from aiida.storage.sqlite_zip.backend import SqliteZipBackend
 from aiida.tools.archive import create_archive
-from physics.labelled import labelled
 from playwright.sync_api import Page, expect, sync_playwright
-from provenance.stored_lineage import melt, trained
 from provenance.stored_points import store
 from report.browser import chromium
-from report.stored_melting import end
 
-from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.provenance.query import melting_curve_of, melting_points
 
 from .servers import serving
@@ -32,15 +28,11 @@ PHONE = {"width": 390, "height": 800}
 
 
 @pytest.fixture
-def learned(aiida_profile_clean, localhost) -> orm.WorkChainNode:
-    """Give the coexistence of a model that was trained on given frames, beside a melting curve of another potential."""
+def curve(learned) -> None:
+    """Store a melting curve of another potential beside the learned one."""
     for pressure_gpa, temperature in ((0.0, 1320.0), (5.0, 1510.0), (10.0, 1680.0)):
         store(pressure_gpa=pressure_gpa, melting_temperature_k=temperature)
-    melting_curve_of(melting_points())
-    frames = FramesData(labelled(2), phase="solid", labeller="a teacher").store()
-    chain = melt(localhost, trained(localhost, "a model", frames))
-    end(chain)
-    return chain
+    melting_curve_of(melting_points(potential="mishin"))
 
 
 @pytest.fixture
@@ -79,14 +71,14 @@ def test_one_clicks_from_the_table_to_the_frames(learned, window):
         window.locator("svg a").last.click()
         expect(title).to_have_text("Given")
         window.locator("tr", has_text="FramesData").get_by_role("link").click()
-        expect(window.locator("main")).to_contain_text("2 frames of 4 atoms, solid")
-        window.locator(f"a[href='/point/{learned.uuid}']").click()
+        expect(window.locator("main")).to_contain_text("3 frames of 4 atoms, liquid")
+        window.locator(f"a[href='/point/{learned.chain.uuid}']").click()
         window.get_by_role("link", name="Report").click()
         window.wait_for_url("**/report/*")
-        assert window.locator("img").count() > 0
+        expect(title).to_have_text("Melting temperature of Cu")
 
 
-def test_charts_are_drawn_and_points_lead_to_their_pages(learned, window):
+def test_charts_are_drawn_and_points_lead_to_their_pages(learned, curve, window):
     with serving(_profile()) as server:
         window.goto(f"{server.address}/pressure?potential=mishin")
         points = window.locator(".chart .scatterlayer .point")
@@ -102,13 +94,13 @@ def test_charts_are_drawn_and_points_lead_to_their_pages(learned, window):
         window.wait_for_url("**/point/*")
         window.goto(f"{server.address}/experiment")
         window.locator(".chart .scatterlayer .point").first.wait_for()
-        for path in ("/", "/pressure", "/experiment", f"/point/{learned.uuid}", f"/lineage/{learned.uuid}"):
+        for path in ("/", "/pressure", "/experiment", f"/point/{learned.chain.uuid}", f"/lineage/{learned.chain.uuid}"):
             window.set_viewport_size(PHONE)
             window.goto(f"{server.address}{path}")
             assert window.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
 
 
-def test_an_opened_archive_can_be_looked_at(learned, aiida_config, tmp_path):
+def test_an_opened_archive_can_be_looked_at(learned, curve, aiida_config, tmp_path):
     path = tmp_path / "points.aiida"
     for process in orm.QueryBuilder().append(orm.ProcessNode).all(flat=True):
         if not process.is_sealed:
@@ -123,7 +115,7 @@ def test_an_opened_archive_can_be_looked_at(learned, aiida_config, tmp_path):
             for page in ("/", "/pressure", "/experiment"):
                 assert "1320(5)" in client.get(page).text
             for page in ("point", "report", "lineage", "node"):
-                answer = client.get(f"/{page}/{learned.uuid}")
+                answer = client.get(f"/{page}/{learned.chain.uuid}")
                 assert answer.status_code == 200, answer.text
     finally:
         aiida_config.remove_profile(profile.name)
@@ -131,7 +123,7 @@ def test_an_opened_archive_can_be_looked_at(learned, aiida_config, tmp_path):
     assert path.read_bytes() == before
 
 
-def test_nothing_is_stored_by_looking(learned):
+def test_nothing_is_stored_by_looking(learned, curve):
     def nodes() -> set[tuple[int, object]]:
         return set(map(tuple, orm.QueryBuilder().append(orm.Node, project=["id", "mtime"]).all()))
 
@@ -141,7 +133,7 @@ def test_nothing_is_stored_by_looking(learned):
             "/",
             "/pressure",
             "/experiment",
-            *(f"/{kind}/{learned.pk}" for kind in ("point", "report", "lineage")),
+            *(f"/{kind}/{learned.chain.pk}" for kind in ("point", "report", "lineage")),
         ):
             assert client.get(page).status_code == 200
     assert nodes() == before

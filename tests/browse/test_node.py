@@ -5,13 +5,10 @@ import io
 import pytest
 from aiida import orm
 from aiida.common.links import LinkType
-from physics.labelled import labelled
-from provenance.stored_lineage import melt, trained
 from provenance.stored_points import store
 from report.stored_melting import HOSTILE, chain_node, end, potential
 
 from aiida_dnpmelt.browse import node as module
-from aiida_dnpmelt.data.frames import FramesData
 
 
 def test_node_says_what_it_is_and_holds(visitor):
@@ -83,17 +80,15 @@ def test_what_others_wrote_is_text(visitor, what):
     assert "<script>alert(" in visitor.see(f"/node/{node.pk}").text
 
 
-def test_frames_say_what_they_hold_and_what_came_of_them(visitor, localhost, monkeypatch):
+def test_frames_say_what_they_hold_and_what_came_of_them(visitor, learned, monkeypatch):
     monkeypatch.setattr(module, "MOST_FRAMES", 2)
-    frames = FramesData(labelled(3), phase="liquid", labeller="a teacher").store()
-    chain = melt(localhost, trained(localhost, "a model", frames))
-    page = visitor.see(f"/node/{frames.pk}")
+    page = visitor.see(f"/node/{learned.frames.pk}")
     assert "3 frames of 4 atoms, liquid, at" in page.text
     assert "labelled by a teacher; the first 2 are listed." in page.text
     assert page.column("frame") == ["0", "1"]
-    energy = frames.get_array("energies")[0] / 4
+    energy = learned.frames.get_array("energies")[0] / 4
     assert float(page.column("E/eV an atom")[0].replace("−", "-")) == pytest.approx(energy, abs=1e-4)
-    assert f"/point/{chain.uuid}" in page.links.values()
+    assert page.links["1341(5)"] == f"/point/{learned.chain.uuid}"
 
 
 def test_nodes_with_pages_of_their_own_lead_there(visitor):

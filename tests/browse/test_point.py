@@ -3,13 +3,8 @@ from __future__ import annotations
 import re
 
 from aiida import orm
-from physics.labelled import labelled
-from provenance.stored_lineage import melt, trained
 from provenance.stored_points import invalid, store, store_chain
-from report.stored_melting import HOSTILE, end
-
-from aiida_dnpmelt.data.frames import FramesData
-from aiida_dnpmelt.provenance.query import melting_point
+from report.stored_melting import HOSTILE
 
 
 def test_point_has_its_number_verdict_and_facts(visitor):
@@ -32,25 +27,20 @@ def test_point_is_found_by_the_dictionary_that_holds_it(visitor):
     assert visitor.see(f"/point/{chain.outputs.melting_point.uuid}").text == by_chain.text
 
 
-def test_point_leads_to_its_report_lineage_and_nodes(visitor, localhost):
-    chain = melt(localhost, trained(localhost, "a model", _frames()))
-    end(chain)
-    point = chain.outputs.melting_point
-    page = visitor.see(f"/point/{chain.uuid}")
-    assert page.links["Report"] == f"/report/{chain.uuid}"
-    assert page.links["Lineage"] == f"/lineage/{point.uuid}"
-    assert page.links[f"Node {point.pk}"] == f"/node/{point.uuid}"
-    for url in set(page.links.values()) - {"#main"}:
+def test_point_of_a_learned_model_leads_to_all_that_it_stands_on(visitor, learned):
+    page = visitor.see(f"/point/{learned.chain.uuid}")
+    assert "3 labelled frames that the models behind it were trained on." in page.text
+    wanted = {
+        "Report": f"/report/{learned.chain.uuid}",
+        "Lineage": f"/lineage/{learned.point.uuid}",
+        f"Node {learned.point.pk}": f"/node/{learned.point.uuid}",
+        f"work chain {learned.chain.pk}": f"/node/{learned.chain.uuid}",
+        "a model": f"/node/{learned.model.uuid}",
+        learned.frames.uuid[:8]: f"/node/{learned.frames.uuid}",
+    }
+    assert wanted.items() <= page.links.items()
+    for url in wanted.values():
         assert visitor.ask(url).status_code == 200, url
-
-
-def test_point_of_a_learned_model_lists_its_frames(visitor, localhost):
-    frames = _frames()
-    chain = melt(localhost, trained(localhost, "a model", frames))
-    page = visitor.see(f"/point/{chain.uuid}")
-    assert "2 labelled frames that the models behind it were trained on." in page.text
-    assert page.links[frames.uuid[:8]] == f"/node/{frames.uuid}"
-    assert page.links["a model"] == f"/node/{melting_point(chain.pk).details['potential_uuid']}"
 
 
 def test_point_of_a_given_potential_has_no_frames(visitor):
@@ -82,7 +72,3 @@ def test_whole_chain_has_its_parts(visitor):
 def test_other_nodes_have_no_point(visitor):
     node = orm.Int(1).store()
     assert f"node {node.pk} gives no melting temperature" in visitor.refused(f"/point/{node.pk}", 404)
-
-
-def _frames() -> FramesData:
-    return FramesData(labelled(2), phase="solid", labeller="a teacher").store()
