@@ -24,10 +24,10 @@ os.environ["AIIDA_PATH"] = str(FOLDER / "aiida")
 
 import psycopg
 from aiida import load_profile
+from aiida.manage import get_manager
 from aiida.manage.configuration import create_profile, get_config
 from synthetic_graph import Landmarks, build, sizes
 
-from aiida_dnpmelt.provenance.audit import audit
 from aiida_dnpmelt.provenance.compare import compare
 from aiida_dnpmelt.provenance.impact import impact, impact_of_version
 from aiida_dnpmelt.provenance.query import melting_points
@@ -51,7 +51,6 @@ def questions(marks: Landmarks) -> dict[str, Callable[[], Any]]:
         "impact of the code of LAMMPS": lambda: len(impact(str(marks.code)).chains),
         "impact of a version of LAMMPS": lambda: len(impact_of_version("LAMMPS", "22Jul2025").chains),
         "tm compare": lambda: len(compare(marks.deep_chain, neighbour).differences),
-        "tm audit": lambda: len(audit(neighbour)),
         "tm cost": lambda: len(ledger()),
     }
 
@@ -116,6 +115,7 @@ def main() -> None:
             print(f"{question:32s} {size:8d} {first:7.2f} {again:7.2f} {again / small[question][1]:7.1f}  {word}")
         print(f"nodes grew {large_marks.nodes / small_marks.nodes:.1f} times")
     finally:
+        get_manager().reset_profile()
         cluster.stop()
         shutil.rmtree(FOLDER)
 

@@ -23,6 +23,7 @@ ANCHORS = (
     "calibration",
     "parity",
     "cost",
+    "checks",
     "provenance",
     "cite",
 )
