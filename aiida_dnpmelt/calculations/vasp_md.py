@@ -8,6 +8,8 @@ from aiida import orm
 from aiida.engine import CalcJobProcessSpec
 from aiida_vasp.calcs.vasp import VaspCalculation
 
+from aiida_dnpmelt.calculations.validators import may_run
+
 VELOCITIES = "velocities"
 
 
@@ -21,6 +23,7 @@ class VaspMdCalculation(VaspCalculation):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Declare the velocities beside what aiida-vasp declares."""
         super().define(spec)
+        spec.inputs["code"].validator = may_run
         spec.input(
             VELOCITIES,
             valid_type=orm.ArrayData,

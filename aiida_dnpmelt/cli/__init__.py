@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sysconfig
+from typing import Any
 
 import click
 
@@ -42,6 +43,16 @@ class LazyGroup(click.Group):
         module, function = COMMANDS[cmd_name][0].split(":")
         command: click.Command = getattr(importlib.import_module(f"{__name__}.{module}"), function)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call a command; what a refusal quotes from a node is printed as `plain` text."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as refusal:
+            from aiida_dnpmelt.report.terminal import plain
+
+            refusal.message = plain(refusal.message)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import format_option, profile_option
-from .tables import FORMATS, echo_rows
+from .tables import FORMATS, echo, echo_rows
 
 if TYPE_CHECKING:
     from aiida_dnpmelt.provenance.importers import Imported
@@ -54,9 +54,9 @@ def import_potential_command(
         raise click.ClickException(str(error)) from error
     row = row_of(node)
     what = f"potential {row['pk']}: {row['label']}, {row['pair_style']}, {' '.join(row['elements'])}"
-    click.echo(f"[OK] {what}, cutoff {row['cutoff_angstrom']:g} Angstrom")
+    echo(f"[OK] {what}, cutoff {row['cutoff_angstrom']:g} Angstrom")
     if node.unfinished:
-        click.echo(f"[!] {node.unfinished}: it is not what its settings meant it to be.")
+        echo(f"[!] {node.unfinished}: it is not what its settings meant it to be.")
     if known is not None:
         click.echo(f"It was stored before and stays as it is, see `aiida-dnpmelt potential show {node.pk}`.")
 

@@ -12,7 +12,7 @@ from .benchmarks import potential_benchmark
 from .nodes import stored_frames, stored_potential
 from .options import format_option, profile_option
 from .plots import check_plot, draw
-from .tables import FORMATS, echo_rows
+from .tables import FORMATS, echo, echo_rows
 
 if TYPE_CHECKING:
     from aiida_dnpmelt.data.frames import FramesData
@@ -77,7 +77,7 @@ def potential_show(identifier: str, output_format: str) -> None:
         click.echo(json.dumps(details, indent=2))
         return
     for name, value in details.items():
-        click.echo(f"{name:16s} {'; '.join(value) if isinstance(value, list) else value}")
+        echo(f"{name:16s} {'; '.join(value) if isinstance(value, list) else value}")
 
 
 @potential.command("test")

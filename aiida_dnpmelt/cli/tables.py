@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from aiida_dnpmelt.report.terminal import plain
+
 FORMATS = ("table", "json", "csv")
 
 
@@ -32,5 +34,11 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
+def echo(text: object, err: bool = False) -> None:
+    """Print text that may come from an archive: whatever is in it, the terminal only shows it."""
+    click.echo(plain(str(text)), err=err)
+
+
 def _text(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return plain(text).replace("\n", "\\n")

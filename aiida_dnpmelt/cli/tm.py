@@ -12,7 +12,7 @@ from aiida_dnpmelt.cli.curves import curve, estimate
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.sizes import size
 from aiida_dnpmelt.cli.sweeps import sweep
-from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
+from aiida_dnpmelt.cli.tables import FORMATS, echo, echo_rows
 
 if TYPE_CHECKING:
     from aiida_dnpmelt.data.frames import FramesData
@@ -88,7 +88,7 @@ def show(pk: int, output_format: str) -> None:
         if output_format == "json":
             click.echo(json.dumps({"pk": chain, **details}, indent=2))
             return
-        click.echo(melting_text(details))
+        echo(melting_text(details))
         click.echo(f"work chain {chain}; all of it on a page: aiida-dnpmelt report {chain} -o melt.html")
         return
     try:

@@ -1,0 +1,63 @@
+"""Which nodes may run: those of this profile, and those of archives that the user trusts.
+
+AiiDA puts all nodes of an archive into a group of the type `core.import`. What is in one is data, looked at but never run,
+until it is in the group of the trusted as well. Codes are never trusted: they name programs of another machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiida.manage import get_manager
+from aiida.orm import AbstractCode, Data, Group, ImportGroup, Node, QueryBuilder
+
+TRUSTED = "dnpmelt/trusted"
+"""Label of the group. An archive may bring one of this name as well, so that its UUID is kept beside the nodes."""
+_SETTING = "dnpmelt|trusted_group"
+
+
+def untrusted(nodes: Iterable[Node]) -> list[Node]:
+    """Return those of some nodes that came by an archive and are not trusted; codes among these never are."""
+    stored = {node.pk: node for node in nodes if node.is_stored}
+    foreign = _members(ImportGroup, {}, stored)
+    group = trusted_group()
+    trusted = set() if group is None else _members(Group, {"uuid": group.uuid}, stored)
+    return [stored[pk] for pk in sorted(foreign) if pk not in trusted or isinstance(stored[pk], AbstractCode)]
+
+
+def trust(nodes: Iterable[Node]) -> list[Node]:
+    """Put data into the group of the trusted, and return what is new there; codes and processes are left out."""
+    wanted = [node for node in untrusted(nodes) if isinstance(node, Data) and not isinstance(node, AbstractCode)]
+    make_trusted_group().add_nodes(wanted)
+    return wanted
+
+
+def trusted_group() -> Group | None:
+    """Return the group of the trusted of this profile, None if there is none yet."""
+    try:
+        uuid = get_manager().get_profile_storage().get_global_variable(_SETTING)
+    except (KeyError, NotImplementedError):  # the storage of an archive has no settings
+        return None
+    found: Group | None = QueryBuilder().append(Group, filters={"uuid": uuid}).first(flat=True)
+    return found
+
+
+def make_trusted_group() -> Group:
+    """Return the group of the trusted; make it if there is none."""
+    group = trusted_group()
+    if group is not None:
+        return group
+    taken = QueryBuilder().append(Group, filters={"label": {"like": f"{TRUSTED}%"}}).count()
+    label = TRUSTED if not taken else f"{TRUSTED} ({taken + 1})"
+    group = Group(label, description="Nodes of archives that the user trusts: they may run").store()
+    get_manager().get_profile_storage().set_global_variable(_SETTING, group.uuid)
+    return group
+
+
+def _members(group: type[Group], filters: dict[str, str], nodes: dict[int, Node]) -> set[int]:
+    """Return the PKs of those of some nodes that are in a group."""
+    if not nodes:
+        return set()
+    query = QueryBuilder().append(group, filters=filters, tag="group")
+    query.append(Node, filters={"id": {"in": list(nodes)}}, with_group="group", project="id")
+    return set(query.all(flat=True))
