@@ -19,6 +19,8 @@ COMMANDS = {
     "services": ("setup:services", "Start, stop and show PostgreSQL and the daemon."),
     "doctor": ("setup:doctor", "Check all that a run needs, with a remedy for what fails."),
     "import": ("imports:imports", "Store labelled frames and potentials that others made."),
+    "open": ("archives:open_command", "Look into an archive, without taking it in."),
+    "trust": ("archives:trust_command", "Let what came by an archive run."),
     "potential": ("potential:potential", "Show and test potentials."),
     "launch": ("launch:launch", "Launch a work chain."),
     "campaign": ("campaign:campaign", "Launch work chains for many elements, pressures and potentials."),

@@ -10,7 +10,7 @@ import click
 
 from .benchmarks import potential_benchmark
 from .nodes import stored_frames, stored_potential
-from .options import format_option, profile_option
+from .options import format_option, profile_option, storing_profile_option
 from .plots import check_plot, draw
 from .tables import FORMATS, echo, echo_rows
 
@@ -91,7 +91,7 @@ def potential_show(identifier: str, output_format: str) -> None:
 )
 @click.option("--force", is_flag=True, help="Overwrite the file of the plot if it exists.")
 @format_option(*FORMATS)
-@profile_option
+@storing_profile_option
 def potential_test(
     identifier: str, datasets: tuple[str, ...], code: str, plot: Path | None, force: bool, output_format: str
 ) -> None:
@@ -102,9 +102,9 @@ def potential_test(
     """
     from aiida.common.exceptions import NotExistent
     from aiida.engine import run_get_node
-    from aiida.orm import load_code
 
     from aiida_dnpmelt.calculations.deepmd_test import DeepmdTestCalculation
+    from aiida_dnpmelt.data.trust import own_code
     from aiida_dnpmelt.provenance.lineage import seen_frames
     from aiida_dnpmelt.report.parity import write_parity
 
@@ -112,7 +112,7 @@ def potential_test(
     try:
         model = stored_potential(identifier, "POTENTIAL")
         frames = {f"pk_{node.pk}": node for node in stored_frames(datasets, "DATASET")}
-        inputs = {"code": load_code(code), "potential": model, "frames": frames}
+        inputs = {"code": own_code(code), "potential": model, "frames": frames}
         outputs, job = run_get_node(DeepmdTestCalculation, **inputs, metadata={"label": f"test_{model.label}"})
     except NotExistent as error:
         message = f"{error}: run `aiida-dnpmelt setup`, or name a code of DeePMD-kit with --code"

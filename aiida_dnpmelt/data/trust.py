@@ -1,15 +1,16 @@
 """Which nodes may run: those of this profile, and those of archives that the user trusts.
 
-AiiDA puts all nodes of an archive into a group of the type `core.import`. What is in one is data, looked at but never run,
-until it is in the group of the trusted as well. Codes are never trusted: they name programs of another machine.
+AiiDA puts all nodes of an archive into a group of the type `core.import`. What is in one is data, looked at but never
+run, until it is in the group of the trusted as well. Codes are never trusted: they name programs of another machine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.manage import get_manager
-from aiida.orm import AbstractCode, Data, Group, ImportGroup, Node, QueryBuilder
+from aiida.orm import AbstractCode, Computer, Data, Group, ImportGroup, Node, QueryBuilder, load_code
 
 TRUSTED = "dnpmelt/trusted"
 """Label of the group. An archive may bring one of this name as well, so that its UUID is kept beside the nodes."""
@@ -28,8 +29,30 @@ def untrusted(nodes: Iterable[Node]) -> list[Node]:
 def trust(nodes: Iterable[Node]) -> list[Node]:
     """Put data into the group of the trusted, and return what is new there; codes and processes are left out."""
     wanted = [node for node in untrusted(nodes) if isinstance(node, Data) and not isinstance(node, AbstractCode)]
-    make_trusted_group().add_nodes(wanted)
+    if wanted:
+        make_trusted_group().add_nodes(wanted)
     return wanted
+
+
+def own_code(identifier: str) -> AbstractCode:
+    """Return a code of this profile by its label, PK or UUID; what archives have brought under that label is left out.
+
+    :raises aiida.common.exceptions.NotExistent: if there is none.
+    :raises aiida.common.exceptions.MultipleObjectsError: if there are several.
+    """
+    try:
+        found = [load_code(identifier)]
+    except MultipleObjectsError:
+        label, _, computer = identifier.partition("@")
+        query = QueryBuilder().append(Computer, filters={"label": computer} if computer else {}, tag="computer")
+        found = query.append(AbstractCode, filters={"label": label}, with_computer="computer").all(flat=True)
+    foreign = {code.pk for code in untrusted(found)}
+    own = [code for code in found if code.pk not in foreign]
+    if not own:
+        raise NotExistent(f"code '{identifier}' came by an archive, and codes of archives never run")
+    if len(own) > 1:
+        raise MultipleObjectsError(f"{len(own)} codes are called '{identifier}': give the PK of one")
+    return own[0]
 
 
 def trusted_group() -> Group | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aiida.plugins.entry_point import get_entry_point_names
+from ase.data import atomic_numbers
 
 MOST_NODES = 5_000_000
 LARGEST_JSON = 64 * 10**6
@@ -52,6 +53,8 @@ _BACK = ("create", "input_calc", "call_calc", "call_work")
 
 _NODE_TYPE = re.compile(r"(data|process)\.[A-Za-z0-9_.-]+\.")
 _ENTRY_POINT = re.compile(r"aiida\.[a-z.]+:[A-Za-z0-9_.-]+")
+_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_POTENTIAL = "data.dnpmelt.potential.PotentialData."
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_<]\w*>?)*")
 
 
@@ -92,6 +95,7 @@ def check_database(path: Path, keys: set[str]) -> Contents:
             foreign = [*_check_node_types(database), *_check_process_types(database)]
             _check_processes(database)
             _check_repository(database, keys)
+            _check_potentials(database)
             _check_circles(database)
             return _contents(database, foreign)
     except sqlite3.Error as error:
@@ -244,6 +248,18 @@ def _files(tree: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             raise ArchiveError("a list of files is none")
         yield from inside.items()
         left += inside.values()
+
+
+def _check_potentials(database: sqlite3.Connection) -> None:
+    """Check that potentials are what they say: their file has the name and the SHA-256, their elements are elements."""
+    query = "SELECT id, attributes, repository_metadata FROM db_dbnode WHERE node_type = ?"
+    for node, attributes, repository in database.execute(query, (_POTENTIAL,)):
+        said, files = json.loads(attributes), json.loads(repository).get("o", {})
+        name, elements = said.get("filename"), said.get("type_map")
+        if name not in files or _FILENAME.fullmatch(name) is None or files[name].get("k") != said.get("sha256"):
+            raise ArchiveError(f"potential {node} is not what it says: its file has another name or SHA-256")
+        if not isinstance(elements, list) or not all(each in atomic_numbers for each in elements):
+            raise ArchiveError(f"potential {node} is of no elements: {str(elements)[:80]!r}")
 
 
 def _check_circles(database: sqlite3.Connection) -> None:

@@ -15,6 +15,7 @@ from aiida.common.links import LinkType
 from aiida_dnpmelt.calculations.melting_curve import SCHEMA as CURVE_SCHEMA
 from aiida_dnpmelt.calculations.melting_curve import curve_points, melting_curve
 from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.provenance.read_only import check_can_store
 
 PROCESS_TYPE = "aiida.workflows:dnpmelt.tpc"
 MELTING_TYPE = "aiida.workflows:dnpmelt.melting"
@@ -280,7 +281,10 @@ def melting_curve_of(points: Sequence[MeltingPoint]) -> orm.Dict:
     """
     curve_points([point.details for point in points])
     nodes = {f"point_{point.node_pk}": orm.load_node(point.node_pk) for point in points}
-    return stored_result("melting_curve", nodes) or melting_curve(**nodes)
+    known = stored_result("melting_curve", nodes)
+    if known is None:
+        check_can_store("there is no stored curve through just these points, and a new one would be kept")
+    return known or melting_curve(**nodes)
 
 
 def stored_curve(pk: int) -> orm.Dict:

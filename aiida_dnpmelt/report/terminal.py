@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def plain(text: str) -> str:
-    """Return text as a terminal can show it and nothing else: control characters are written out, as `\\x1b`.
+    """Return text as a terminal can show it and nothing else: control characters are written out as in Python.
 
     Labels and descriptions of an archive may hold some that move the cursor, or write over what was printed before.
     """

@@ -101,6 +101,15 @@ def ensure_url_profile(name: str, url: str) -> Iterator[Step]:
     yield from _configure(name)
 
 
+def check_profile_name(name: str) -> None:
+    """Check that a name is fit for a profile and its files.
+
+    :raises ProfileError: if it is not.
+    """
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) is None:
+        raise ProfileError(f"the name of a profile is made of letters, digits, '_', '.' and '-', not '{name}'")
+
+
 def cluster_of(profile: Profile) -> Cluster | None:
     """Return the cluster of our own that holds the storage of a profile, or `None` if there is none."""
     folder = _cluster_folder(profile.name)
@@ -128,8 +137,7 @@ def _storage_backend(name: str) -> str | None:
 
     :raises ProfileError: if `name` is not fit for file names.
     """
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) is None:
-        raise ProfileError(f"the name of a profile is made of letters, digits, '_', '.' and '-', not '{name}'")
+    check_profile_name(name)
     config = get_config(create=True)
     if name not in config.profile_names:
         return None
