@@ -32,6 +32,14 @@ def find_profile(name: str | None) -> Profile:
         raise click.ClickException(f"{exception}: run `aiida-dnpmelt setup` first") from exception
 
 
+def find_running_profile(name: str | None) -> Profile:
+    """Return the profile as `find_profile`, for a command on what runs; nothing does in that of an archive."""
+    profile = find_profile(name)
+    if profile.storage_backend == ARCHIVE:
+        raise click.ClickException(f"profile '{profile.name}' is an archive that was opened: nothing runs in it")
+    return profile
+
+
 def _load(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
     if ctx.resilient_parsing:
         return

@@ -100,6 +100,8 @@ def check_database(path: Path, keys: set[str]) -> Contents:
             return _contents(database, foreign)
     except sqlite3.Error as error:
         raise ArchiveError(f"its database cannot be read: {error}") from error
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ArchiveError(f"its database holds what AiiDA does not write: {error}") from error
 
 
 def _check_schema(database: sqlite3.Connection) -> None:

@@ -8,9 +8,7 @@ from pathlib import Path
 from aiida.manage.configuration import Profile, get_config
 
 from .codes import State, Step
-from .profile import ProfileError, check_profile_name
-
-ARCHIVE = "core.sqlite_zip"
+from .profile import ARCHIVE, ProfileError, check_profile_name
 
 
 def open_archive(path: Path, name: str | None = None) -> tuple[Profile, Step]:

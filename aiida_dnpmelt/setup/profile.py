@@ -22,6 +22,7 @@ from .postgres_url import check_empty_database, storage_config
 BROKER = "core.zeromq"
 SQLITE = "core.sqlite_dos"
 POSTGRES = "core.psql_dos"
+ARCHIVE = "core.sqlite_zip"
 EMAIL = "aiida@localhost"
 POLL_INTERVAL = 10
 """Seconds between two looks of a process at its children, in case their message is lost; AiiDA's default is 60."""
@@ -40,6 +41,8 @@ def ensure_profile(name: str) -> Iterator[Step]:
     if backend == POSTGRES and _cluster_folder(name) is not None:
         yield from ensure_postgres_profile(name)
         return
+    if backend == ARCHIVE:
+        raise ProfileError(f"profile '{name}' is an archive that was opened: name another one with --profile")
     if backend is None:
         _create(name, SQLITE, {})
         yield Step(State.MADE, f"profile '{name}' on SQLite")
