@@ -17,6 +17,7 @@ from aiida_dnpmelt import __version__
 COMMANDS = {
     "setup": ("setup:setup", "Set up a profile, this machine and its codes."),
     "services": ("setup:services", "Start, stop and show PostgreSQL and the daemon."),
+    "migrate": ("migrate:migrate_command", "Move a profile to PostgreSQL."),
     "doctor": ("setup:doctor", "Check all that a run needs, with a remedy for what fails."),
     "import": ("imports:imports", "Store labelled frames and potentials that others made."),
     "open": ("archives:open_command", "Look into an archive, without taking it in."),

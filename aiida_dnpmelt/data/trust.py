@@ -73,8 +73,13 @@ def make_trusted_group() -> Group:
     taken = QueryBuilder().append(Group, filters={"label": {"like": f"{TRUSTED}%"}}).count()
     label = TRUSTED if not taken else f"{TRUSTED} ({taken + 1})"
     group = Group(label, description="Nodes of archives that the user trusts: they may run").store()
-    get_manager().get_profile_storage().set_global_variable(_SETTING, group.uuid)
+    remember_trusted_group(group.uuid)
     return group
+
+
+def remember_trusted_group(uuid: str) -> None:
+    """Take a group of this profile for that of the trusted."""
+    get_manager().get_profile_storage().set_global_variable(_SETTING, uuid, "Group of the nodes that may run")
 
 
 def _members(group: type[Group], filters: dict[str, str], nodes: dict[int, Node]) -> set[int]:
