@@ -12,9 +12,7 @@ from aiida_dnpmelt.cli.tables import echo
 
 @click.command("migrate")
 @profile_name_option
-@click.option(
-    "--to", "target", required=True, help="Profile to fill: one that setup made, and that is empty otherwise."
-)
+@click.option("--to", "target", required=True, help="Profile to fill: a new one, as setup makes it.")
 def migrate_command(name: str | None, target: str) -> None:
     """Copy all of a profile into another one, such as one on PostgreSQL, and compare both.
 
@@ -33,9 +31,8 @@ def migrate_command(name: str | None, target: str) -> None:
                 for line in migrate(source, find_profile(target)):
                     echo(f"[OK] {line}")
         except (AiidaException, ExportImportException) as exception:
-            raise click.ClickException(
-                f"{exception}: '{source.name}' is as it was; run the command again"
-            ) from exception
+            message = f"{exception}: '{source.name}' is as it was; run the command again"
+            raise click.ClickException(message) from exception
     echo(
-        f"PKs have changed. Work with it by `-p {target}`; remove '{source.name}' when you have a backup of '{target}'."
+        f"PKs have changed. Go on with `-p {target}`; '{source.name}' is still there: keep it until you have a backup."
     )

@@ -7,10 +7,11 @@ run, until it is in the group of the trusted as well. Codes are never trusted: t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.manage import get_manager
-from aiida.orm import AbstractCode, Computer, Data, Group, ImportGroup, Node, QueryBuilder, load_code
+from aiida.orm import AbstractCode, Data, Group, ImportGroup, Node, QueryBuilder, load_code
 
 TRUSTED = "dnpmelt/trusted"
 """Label of the group. An archive may bring one of this name as well, so that its UUID is kept beside the nodes."""
@@ -44,8 +45,7 @@ def own_code(identifier: str) -> AbstractCode:
         found = [load_code(identifier)]
     except MultipleObjectsError:
         label, _, computer = identifier.partition("@")
-        query = QueryBuilder().append(Computer, filters={"label": computer} if computer else {}, tag="computer")
-        found = query.append(AbstractCode, filters={"label": label}, with_computer="computer").all(flat=True)
+        found = [code for code in all_codes(label) if not computer or code.full_label == identifier]
     foreign = {code.pk for code in untrusted(found)}
     own = [code for code in found if code.pk not in foreign]
     if not own:
@@ -53,6 +53,17 @@ def own_code(identifier: str) -> AbstractCode:
     if len(own) > 1:
         raise MultipleObjectsError(f"{len(own)} codes are called '{identifier}': give the PK of one")
     return own[0]
+
+
+def all_codes(label: str | None = None) -> list[AbstractCode]:
+    """Return the codes of the profile, of all kinds; a query for `AbstractCode` itself would find all data.
+
+    :param label: only those of this label.
+    """
+    filters: dict[str, Any] = {"node_type": {"like": "data.core.code.%"}}
+    if label is not None:
+        filters["label"] = label
+    return list(QueryBuilder().append(Data, filters=filters).all(flat=True))
 
 
 def trusted_group() -> Group | None:

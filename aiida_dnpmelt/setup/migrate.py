@@ -1,7 +1,7 @@
 """Move a profile to another storage, as from SQLite to PostgreSQL, with all that is in it.
 
-It goes through an archive of AiiDA, which knows all versions of both. AiiDA imports in one transaction, so that a migration
-that is killed leaves the target empty, or whole; the source is only read. It can be run again in either case.
+It goes through an archive of AiiDA. AiiDA imports in one transaction, so that a migration that is killed leaves the
+target empty or whole; the source is only read. It can be run again in either case.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aiida.manage.configuration import Profile, get_config
 from aiida.tools import delete_nodes
 from aiida.tools.archive import create_archive, import_archive
 
-from aiida_dnpmelt.data.trust import remember_trusted_group, trusted_group
+from aiida_dnpmelt.data.trust import all_codes, remember_trusted_group, trusted_group
 
 from .migration_check import Contents, broken_files, contents_of, difference
 from .profile import ARCHIVE, ProfileError
@@ -32,8 +32,7 @@ _MIRROR = ("n", "c", "u")
 def migrate(source: Profile, target: Profile) -> Iterator[str]:
     """Copy all of a profile into an empty one, and yield what was done, a sentence each; at the end all is compared.
 
-    :raises ProfileError: if the target is not empty, processes of the source have not ended, or anything is not the same
-        afterwards.
+    :raises ProfileError: if the target is not empty, processes of the source have not ended, or the two differ then.
     """
     _check(source, target)
     with _loaded(source):
@@ -92,11 +91,10 @@ def _make_empty(before: Contents) -> Iterator[str]:
     :raises ProfileError: if there is anything else.
     """
     there = contents_of()
-    if set(there.hashes) <= set(before.hashes):
-        if there.nodes:
-            yield f"{there.nodes} nodes of an earlier migration are there"
-            return
-    codes: list[orm.AbstractCode] = orm.QueryBuilder().append(orm.AbstractCode).all(flat=True)
+    if there.nodes and set(there.hashes) <= set(before.hashes):
+        yield f"{there.nodes} nodes of an earlier migration are there"
+        return
+    codes = all_codes()
     if len(codes) != there.nodes or there.links:
         raise ProfileError(f"the target has {there.nodes} nodes of its own: name an empty profile")
     computers = orm.Computer.collection.all()
@@ -109,7 +107,7 @@ def _make_empty(before: Contents) -> Iterator[str]:
     for computer in computers:
         orm.Computer.collection.delete(computer.pk)
     if computers:
-        yield f"what setup had made there was removed, as the source brings it: {len(codes)} codes, {len(computers)} computers"
+        yield f"{len(codes)} codes and {len(computers)} computers that setup had made there give way to those of the source"
 
 
 @contextmanager

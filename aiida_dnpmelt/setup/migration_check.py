@@ -12,6 +12,7 @@ from typing import Any
 from aiida import orm
 from aiida.manage import get_manager
 
+from aiida_dnpmelt.data.trust import all_codes
 from aiida_dnpmelt.provenance.lineage import frames_behind
 from aiida_dnpmelt.provenance.query import melting_points
 
@@ -71,7 +72,7 @@ def contents_of() -> Contents:
         hashes=hashes,
         links=Counter(map(_checksum, links.iterall())),
         entities={name: Counter(map(_checksum, query().iterall())) for name, query in _ENTITIES.items()},
-        codes=[code.full_label for code in orm.QueryBuilder().append(orm.AbstractCode).all(flat=True)],
+        codes=[code.full_label for code in all_codes()],
         computers=orm.QueryBuilder().append(orm.Computer, project="label").all(flat=True),
         answers=_answers(),
     )
