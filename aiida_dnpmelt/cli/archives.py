@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,8 +65,7 @@ def import_archive_command(file: Path, trusted: bool) -> None:
         archive = checked(file)
         _print_contents(archive)
         try:
-            with quiet():
-                taken = take_in(archive)
+            taken = take_in(archive)
         except (AiidaException, ExportImportException) as exception:
             message = f"'{file}' was not taken in: {exception}; the profile is as before"
             raise click.ClickException(message) from exception
@@ -104,18 +101,6 @@ def checked(file: Path) -> Archive:
         return check_archive(file)
     except ArchiveError as error:
         raise click.ClickException(f"'{file}' is refused: {error}") from error
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep AiiDA's reports on an import or an export to itself."""
-    logger = logging.getLogger("aiida.export")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _print_contents(archive: Archive) -> None:

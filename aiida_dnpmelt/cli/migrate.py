@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from aiida_dnpmelt.cli.archives import quiet
 from aiida_dnpmelt.cli.options import find_profile, profile_name_option
 from aiida_dnpmelt.cli.setup import clear_errors
 from aiida_dnpmelt.cli.tables import echo
@@ -27,12 +26,9 @@ def migrate_command(name: str | None, target: str) -> None:
     source = find_profile(name)
     with clear_errors():
         try:
-            with quiet():
-                for line in migrate(source, find_profile(target)):
-                    echo(f"[OK] {line}")
+            for line in migrate(source, find_profile(target)):
+                echo(f"[OK] {line}")
         except (AiidaException, ExportImportException) as exception:
             message = f"{exception}: '{source.name}' is as it was; run the command again"
             raise click.ClickException(message) from exception
-    echo(
-        f"PKs have changed. Go on with `-p {target}`; '{source.name}' is still there: keep it until you have a backup."
-    )
+    echo(f"PKs have changed. Go on with `-p {target}`; keep '{source.name}' until there is a backup of '{target}'.")

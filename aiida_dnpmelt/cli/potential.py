@@ -50,7 +50,9 @@ def potential_list(element: str | None, output_format: str) -> None:
 
     from aiida_dnpmelt.data.potential import PotentialData
 
-    query = QueryBuilder().append(PotentialData, tag="potential").order_by({"potential": {"id": "asc"}})
+    query = (
+        QueryBuilder().append(PotentialData, tag="potential").order_by({"potential": [{"ctime": "asc"}, {"id": "asc"}]})
+    )
     rows = [row_of(node) for node in query.all(flat=True) if element is None or node.supports([element])]
     echo_rows(rows, COLUMNS, output_format)
 

@@ -85,7 +85,7 @@ def cohesive_energies() -> dict[tuple[str, str], orm.Dict]:
     """
     query = orm.QueryBuilder()
     query.append(orm.Dict, filters={"attributes.schema": ENERGY_SCHEMA})
-    query.order_by({orm.Dict: {"id": "asc"}})
+    query.order_by({orm.Dict: [{"ctime": "asc"}, {"id": "asc"}]})
     found = ((node, node.get_dict()) for node in query.all(flat=True))
     return {
         (values["element"], values["potential_uuid"]): node

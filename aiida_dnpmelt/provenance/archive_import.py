@@ -16,6 +16,7 @@ from aiida.tools.archive import import_archive
 from aiida_dnpmelt.data.trust import make_trusted_group, untrusted
 from aiida_dnpmelt.provenance.archive_check import DATABASE, Archive
 from aiida_dnpmelt.setup.codes import LOCALHOST
+from aiida_dnpmelt.setup.reports import quiet
 
 _BATCH = 500
 
@@ -43,7 +44,8 @@ def take_in(archive: Archive) -> Taken:
     before = QueryBuilder().append(Node).count()
     group = ImportGroup(_free_label(f"{archive.path.stem}-{datetime.now():%Y%m%d}"))
     group.description = "All nodes of an archive that was imported"
-    import_archive(archive.path, group=group)
+    with quiet():
+        import_archive(archive.path, group=group)
     new = QueryBuilder().append(Node).count() - before
     return Taken(group=group, new=new, known=archive.contents.nodes - new)
 

@@ -215,7 +215,8 @@ def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
         filters=filters,
         project=["id", "attributes"],
     )
-    query.order_by({"chain": {"id": "desc"}})
+    # After an import the numbers of nodes do not tell which one is later.
+    query.order_by({"chain": [{"ctime": "desc"}, {"id": "desc"}]})
     unfinished, of_studies = _unfinished(), _of_studies()
     for pk, created, node_pk, values in query.iterall():
         yield MeltingPoint(

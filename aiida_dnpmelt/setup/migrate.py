@@ -22,6 +22,7 @@ from aiida_dnpmelt.data.trust import all_codes, remember_trusted_group, trusted_
 
 from .migration_check import Contents, broken_files, contents_of, difference
 from .profile import ARCHIVE, ProfileError
+from .reports import quiet
 
 _UNPACKED = 0
 """Level of compression: the archive is gone at the end."""
@@ -44,10 +45,10 @@ def migrate(source: Profile, target: Profile) -> Iterator[str]:
         yield from _make_empty(before)
     with tempfile.TemporaryDirectory(prefix="dnpmelt-migrate-", dir=_folder(source)) as folder:
         archive = Path(folder) / "all.aiida"
-        with _loaded(source):
+        with _loaded(source), quiet():
             create_archive(None, archive, include_authinfos=True, strip_checkpoints=False, compression=_UNPACKED)
         yield f"{before.nodes} nodes of '{source.name}' are in an archive of {archive.stat().st_size / 1e6:.0f} MB"
-        with _loaded(target):
+        with _loaded(target), quiet():
             import_archive(archive, include_authinfos=True, create_group=False)
             import_archive(archive, include_authinfos=True, create_group=False, merge_extras=_MIRROR)
             if trusted is not None:
@@ -107,7 +108,7 @@ def _make_empty(before: Contents) -> Iterator[str]:
     for computer in computers:
         orm.Computer.collection.delete(computer.pk)
     if computers:
-        yield f"{len(codes)} codes and {len(computers)} computers that setup had made there give way to those of the source"
+        yield f"{len(codes)} codes, {len(computers)} computers that setup made there give way to those of the source"
 
 
 @contextmanager
@@ -116,6 +117,7 @@ def _loaded(profile: Profile) -> Iterator[None]:
     manager = get_manager()
     before = manager.get_profile()
     manager.load_profile(profile.name, allow_switch=True)
+    manager.get_profile_storage()
     try:
         yield
     finally:
