@@ -53,6 +53,7 @@ def migrate(source: Profile, target: Profile) -> Iterator[str]:
             import_archive(archive, include_authinfos=True, create_group=False, merge_extras=_MIRROR)
             if trusted is not None:
                 remember_trusted_group(trusted)
+            get_manager().set_default_user_email(target, str(source.default_user_email))
     yield f"they are in '{target.name}'; now each is compared"
     with _loaded(target):
         after = contents_of()
