@@ -28,7 +28,7 @@ def migrate_command(name: str | None, target: str) -> None:
         try:
             for line in migrate(source, find_profile(target)):
                 echo(f"[OK] {line}")
-        except (AiidaException, ExportImportException) as exception:
+        except (AiidaException, ExportImportException, OSError) as exception:
             message = f"{exception}: '{source.name}' is as it was; run the command again"
             raise click.ClickException(message) from exception
     echo(f"PKs have changed. Go on with `-p {target}`; keep '{source.name}' until there is a backup of '{target}'.")

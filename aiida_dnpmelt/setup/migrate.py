@@ -41,9 +41,9 @@ def migrate(source: Profile, target: Profile) -> Iterator[str]:
         before = contents_of()
         group = trusted_group()
         trusted = None if group is None else group.uuid
-    with _loaded(target):
+    with _loaded(target), quiet():
         yield from _make_empty(before)
-    with tempfile.TemporaryDirectory(prefix="dnpmelt-migrate-", dir=_folder(source)) as folder:
+    with tempfile.TemporaryDirectory(prefix=_prefix(source), dir=_folder(source)) as folder:
         archive = Path(folder) / "all.aiida"
         with _loaded(source), quiet():
             create_archive(None, archive, include_authinfos=True, strip_checkpoints=False, compression=_UNPACKED)
@@ -126,10 +126,13 @@ def _loaded(profile: Profile) -> Iterator[None]:
             manager.load_profile(before.name, allow_switch=True)
 
 
-def _folder(profile: Profile) -> Path:
-    """Return the folder for the archive: that of AiiDA, where there is room for such data."""
+def _prefix(source: Profile) -> str:
+    return f"migrate-{source.name}-"
+
+
+def _folder(source: Profile) -> Path:
+    """Return the folder for the archive, that of AiiDA; what a migration that was killed has left there is removed."""
     folder = Path(get_config().dirpath)
-    used = sum(file.stat().st_size for file in folder.glob(f"repository/{profile.name}*/**/*") if file.is_file())
-    if shutil.disk_usage(folder).free < 2 * used:
-        raise ProfileError(f"'{folder}' has too little free space for an archive of profile '{profile.name}'")
+    for left in folder.glob(f"{_prefix(source)}*"):
+        shutil.rmtree(left)
     return folder
