@@ -27,6 +27,7 @@ COMMANDS = {
     "campaign": ("campaign:campaign", "Launch work chains for many elements, pressures and potentials."),
     "report": ("report:report", "Write the page of a work chain."),
     "tm": ("tm:tm", "Query melting temperatures."),
+    "impact": ("tracing:impact", "List the melting temperatures that stand on a node."),
     "status": ("status:status", "Show the progress of work chains."),
 }
 """Name of a command: where its function is, and one line on it."""

@@ -1,4 +1,4 @@
-"""Print rows as a table, as JSON or as CSV."""
+"""Print rows as a table, as JSON, as CSV or as a table for LaTeX."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import click
 
 from aiida_dnpmelt.report.terminal import plain
 
-FORMATS = ("table", "json", "csv")
+FORMATS = ("table", "json", "csv", "latex")
+_ESCAPED = {**{sign: f"\\{sign}" for sign in "&%$#_{}"}, "\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
+_ESCAPED |= {"^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
 
 
 def echo_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output_format: str) -> None:
@@ -23,6 +25,9 @@ def echo_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output_
     cells = [[_text(row[name]) for name in columns] for row in rows]
     if output_format == "csv":
         csv.writer(sys.stdout, lineterminator="\n").writerows([list(columns), *cells])
+        return
+    if output_format == "latex":
+        click.echo(latex(columns, cells))
         return
     click.echo(aligned([list(columns), *cells]))
 
@@ -37,6 +42,18 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
 def echo(text: object, err: bool = False) -> None:
     """Print text that may come from an archive: whatever is in it, the terminal only shows it."""
     click.echo(plain(str(text)), err=err)
+
+
+def latex(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """Return a table for LaTeX with the rules of the package booktabs."""
+    head, *body = (" & ".join(map(_escaped, line)) + r" \\" for line in [columns, *cells])
+    lines = [rf"\begin{{tabular}}{{{'l' * len(columns)}}}", r"\toprule", head, r"\midrule", *body]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _escaped(text: str) -> str:
+    signs = "".join(_ESCAPED.get(sign, sign) for sign in text)
+    return signs.replace(r"T\_m", r"$T_\mathrm{m}$")
 
 
 def _text(value: Any) -> str:
