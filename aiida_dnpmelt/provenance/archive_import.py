@@ -44,8 +44,13 @@ def take_in(archive: Archive) -> Taken:
     before = QueryBuilder().append(Node).count()
     group = ImportGroup(_free_label(f"{archive.path.stem}-{datetime.now():%Y%m%d}"))
     group.description = "All nodes of an archive that was imported"
-    with quiet():
-        import_archive(archive.path, group=group)
+    group.store()
+    try:
+        with quiet():
+            import_archive(archive.path, group=group)
+    except BaseException:
+        Group.collection.delete(group.pk)
+        raise
     new = QueryBuilder().append(Node).count() - before
     return Taken(group=group, new=new, known=archive.contents.nodes - new)
 

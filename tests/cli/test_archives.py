@@ -171,6 +171,16 @@ class TestImport:
         assert "[OK] 0 nodes are trusted now" in must("trust", str(model.pk), "-p", own.name)
         assert "there is no group and no node 'no such'" in refused("trust", "no such", "-p", own.name)
 
+    def test_one_that_fails_leaves_nothing(self, own, small, tmp_path):
+        """A link that AiiDA does not take, and that could do no harm: its import ends in the middle."""
+        statement = "UPDATE db_dblink SET type = 'call_work'"
+        bad = changed(small, tmp_path / "bad.aiida", statement)
+        before = [orm.QueryBuilder().append(entity).count() for entity in (orm.Node, orm.Computer, orm.Group)]
+        text = refused("import", "archive", str(bad), "-p", own.name)
+        assert "was not taken in: Cannot add a 'call_work' link" in text
+        after = [orm.QueryBuilder().append(entity).count() for entity in (orm.Node, orm.Computer, orm.Group)]
+        assert after == [*before[:2], before[2] + 1], "the group of the trusted is there, as after any import"
+
     def test_trust_can_be_given_at_once(self, own, small):
         assert "may run: theirs" in must("import", "archive", str(small), "--trust", "-p", own.name)
 
