@@ -29,7 +29,8 @@ def find_profile(name: str | None) -> Profile:
             name = DEFAULT_PROFILE
         return config.get_profile(name)
     except ConfigurationError as exception:
-        raise click.ClickException(f"{exception}: run `aiida-dnpmelt setup` first") from exception
+        what = "there is no default profile, and none was named by --profile" if name is None else exception
+        raise click.ClickException(f"{what}: run `aiida-dnpmelt setup` first") from exception
 
 
 def find_running_profile(name: str | None) -> Profile:
