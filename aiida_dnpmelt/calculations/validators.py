@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
+from aiida.engine import ProcessSpec
 from pydantic import BaseModel, ValidationError
 
 from aiida_dnpmelt.data.trust import untrusted
@@ -22,6 +23,13 @@ def may_run(given: orm.Node | Mapping[str, orm.Node] | None, _: Any) -> str | No
     if isinstance(node, orm.AbstractCode):
         return f"{what}, and codes of archives never run: make one of this machine, `aiida-dnpmelt setup`"
     return f"{what} and would be run: if you know where it comes from, `aiida-dnpmelt trust {node.pk}`"
+
+
+def guard_job(spec: ProcessSpec) -> None:
+    """Let the inputs that AiiDA gives to each job refuse what came by an archive: the code, and folders of jobs."""
+    for name in ("code", "remote_folder", "restart_folder"):
+        if name in spec.inputs:
+            spec.inputs[name].validator = may_run
 
 
 def both(*validators: Any) -> Any:

@@ -8,7 +8,7 @@ from aiida import orm
 from aiida.engine import CalcJobProcessSpec
 from aiida_vasp.calcs.vasp import VaspCalculation
 
-from aiida_dnpmelt.calculations.validators import may_run
+from aiida_dnpmelt.calculations.validators import guard_job
 
 VELOCITIES = "velocities"
 
@@ -23,7 +23,7 @@ class VaspMdCalculation(VaspCalculation):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Declare the velocities beside what aiida-vasp declares."""
         super().define(spec)
-        spec.inputs["code"].validator = may_run
+        guard_job(spec)
         spec.input(
             VELOCITIES,
             valid_type=orm.ArrayData,
