@@ -40,6 +40,7 @@ JOB = (
 RUN = (
     click.option("--dry-run", is_flag=True, help="Say what would be run and what it would cost, and run nothing."),
     click.option("--watch", is_flag=True, help="Show what happens until the end; the run goes on if you leave."),
+    click.option("--demo", is_flag=True, help="Mark the result as a demonstration, which `tm list` leaves out."),
     storing_profile_option,
 )
 COEXISTENCE = (
@@ -104,7 +105,7 @@ def launch_chain(
     if values["dry_run"]:
         click.echo(forecast(builder))
         return None
-    return submit_and_tell(builder, values["watch"])
+    return submit_and_tell(builder, values["watch"], values["demo"])
 
 
 def usual_code(potential: PotentialData) -> str:
@@ -205,14 +206,17 @@ def check(builder: ProcessBuilder) -> None:
         raise click.ClickException(f"{problem.message}")
 
 
-def submit_and_tell(builder: ProcessBuilder, watch: bool) -> WorkChainNode:
+def submit_and_tell(builder: ProcessBuilder, watch: bool, demo: bool) -> WorkChainNode:
     """Submit a work chain, say where to look, watch it if that is wanted, and return it."""
     from aiida.engine import submit
 
     from aiida_dnpmelt.cli.watch import watch_to_end
+    from aiida_dnpmelt.provenance.query import DEMO
 
     check_daemon()
     node = submit(builder)
+    if demo:
+        node.base.extras.set(DEMO, True)
     click.echo(f"work chain {node.pk} is submitted: aiida-dnpmelt status {node.pk}")
     if watch:
         watch_to_end(node)

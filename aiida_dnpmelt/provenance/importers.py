@@ -18,6 +18,7 @@ from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, DEEPMD_SUFFIXES, PotentialData, pair_style_of
 from aiida_dnpmelt.data.trust import own_code, trust, untrusted
 from aiida_dnpmelt.physics.frames import LabelledFrames
+from aiida_dnpmelt.physics.functional import functional_of
 from aiida_dnpmelt.physics.matching import match
 from aiida_dnpmelt.physics.screening import ScreeningSettings
 
@@ -97,6 +98,7 @@ class DatasetImporter:
                 found.frames,
                 phase=phase or _phase_of(found.frames),
                 labeller=str(found.details.get("program", source.kind)),
+                functional=functional_of(found.details.get("incar", {}), found.details.get("potcars", [])),
                 converged=found.converged,
                 label=source.path.name if source.path.is_file() else source.kind,
             )

@@ -79,7 +79,7 @@ def _named(values: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_text(each)}" for name, each in value.items())
+        return ", ".join(f"{name} {_text(each)}" for name, each in value.items() if each not in ([], {}, ""))
     if isinstance(value, Sequence) and not isinstance(value, str):
         more = len(value) - _MOST
         shown = "; ".join(map(_text, value[:_MOST]))
