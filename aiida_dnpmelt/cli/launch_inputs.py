@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_dnpmelt.cli.nodes import stored_potential
-from aiida_dnpmelt.cli.options import profile_option
+from aiida_dnpmelt.cli.options import storing_profile_option
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -41,7 +41,7 @@ RUN = (
     click.option("--dry-run", is_flag=True, help="Say what would be run and what it would cost, and run nothing."),
     click.option("--watch", is_flag=True, help="Show what happens until the end; the run goes on if you leave."),
     click.option("--demo", is_flag=True, help="Mark the result as a demonstration, which `tm list` leaves out."),
-    profile_option,
+    storing_profile_option,
 )
 COEXISTENCE = (
     *CRYSTAL,
@@ -185,15 +185,18 @@ def load_code(label: str, option: str = "--code") -> InstalledCode:
 
     :raises ValueError: if there is none of this label; it names the option.
     """
-    from aiida.common.exceptions import NotExistent
-    from aiida.orm import load_code as load
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+    from aiida_dnpmelt.data.trust import own_code
 
     try:
-        return load(label)
+        return own_code(label)
     except NotExistent as exception:
         raise ValueError(
-            f"{option}: there is no code {label!r}: run `aiida-dnpmelt setup`, or give another"
+            f"{option}: there is no code {label!r} of this profile: run `aiida-dnpmelt setup`, or give another"
         ) from exception
+    except MultipleObjectsError as exception:
+        raise ValueError(f"{option}: {exception}") from exception
 
 
 def check(builder: ProcessBuilder) -> None:
