@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -98,6 +98,21 @@ def delete_nodes(connection: sqlite3.Connection, pks: set[int]) -> None:
         ("db_dbnode", "id"),
     ):
         connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", rows)
+
+
+def words_in_database(path: Path, words: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the words that stand anywhere in the database of an archive, with the table."""
+    found = set()
+    with tempfile.TemporaryDirectory(dir=path.parent) as place, zipfile.ZipFile(path) as archive:
+        database = archive.extract(DATABASE, place)
+        sought = list(words)
+        with closing(sqlite3.connect(database)) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for (table,) in tables:
+                for row in connection.execute(f'SELECT * FROM "{table}"'):
+                    text = "\n".join(str(value) for value in row)
+                    found |= {(word, table) for word in sought if word in text}
+    return sorted(found)
 
 
 def check_archive(path: Path) -> list[NodeFiles]:

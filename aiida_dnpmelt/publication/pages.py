@@ -70,7 +70,9 @@ def _draw(root: orm.WorkChainNode, path: Path) -> bool:
     if root.process_type == SWEEP_TYPE and "sweep" in root.outputs:
         write_sweep((sweep_result(root.pk)[1], curve_of_sweep(root.pk)), path)
     elif root.process_type == SIZE_TYPE and "finite_size" in root.outputs:
-        write_study(size_study(root.pk)[1], path)
+        study = size_study(root.pk)[1]
+        if study["atoms"]:
+            write_study(study, path)
     elif (root.process_type == PROCESS_TYPE and "melting_point" in root.outputs) or (
         root.process_type == MELTING_TYPE and "melting" in root.outputs
     ):

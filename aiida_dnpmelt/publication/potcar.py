@@ -10,7 +10,7 @@ _NAME = re.compile(r"POTCAR([._-].*)?", re.IGNORECASE)
 _BEGIN = re.compile(rb"\s*(PAW_PBE|PAW_GGA|PAW_LDA|PAW|US|NC)\s+[A-Z][a-z]?\w*(\s+\w+)?\s*\n\s*\d+\.\d+\s*\n")
 """A title, and the number of valence electrons alone on a line."""
 FILE_TYPE = "data.vasp.potcar_file."
-"""Beginning of the node type of `PotcarFileData` of aiida-vasp, whose file is a POTCAR; `PotcarData` has a hash only."""
+"""Beginning of the node type of `PotcarFileData`, whose file is a POTCAR; `PotcarData` has a hash only."""
 
 
 class PotcarSearch:

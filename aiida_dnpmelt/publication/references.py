@@ -27,8 +27,8 @@ class Reference:
     :param key: of its entry in BibTeX.
     :param kind: ``article``, ``software`` or ``misc``.
     :param authors: family name and given names of each, or one name alone.
-    :param fields: further fields of BibTeX: ``journal``, ``volume``, ``pages``, ``year``, ``doi``, ``url``, ``version``,
-        ``note``.
+    :param fields: further fields of BibTeX: ``journal``, ``volume``, ``pages``, ``year``, ``doi``, ``url``,
+        ``version``, ``note``.
     """
 
     key: str
@@ -79,7 +79,8 @@ AIIDA = (
 )
 LAMMPS = _article(
     "thompson2022",
-    "LAMMPS - a flexible simulation tool for particle-based materials modeling at the atomic, meso, and continuum scales",
+    "LAMMPS - a flexible simulation tool for particle-based materials modeling at the atomic, meso, and continuum "
+    "scales",
     "Thompson, Aidan P.; others",
     journal="Computer Physics Communications",
     volume="271",

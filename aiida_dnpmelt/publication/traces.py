@@ -38,6 +38,9 @@ _PATH = re.compile(rf"(?<![\w.:/\\}}<-])/{_SYSTEM}(?:[\w.+@~{{}}%=-]+/)+[\w.+@~{
 _COMMON_WORDS = frozenset({"root", "localhost", "127.0.0.1", "aiida@localhost", "aiida", "user", "test"})
 _SHORTEST = 4
 """Letters of the shortest name that is looked for: `Li` is a name, and a metal."""
+PATH = "path"
+"""Kind of a trace that is a path."""
+_MOST_PATHS = 100
 _PARTS = 3
 """Parts of a path that are shown; a path of no more is that of a person or a machine."""
 
@@ -112,14 +115,8 @@ def _telling(words: Mapping[str, str]) -> dict[str, str]:
     return {word: kind for word, kind in words.items() if len(word) >= _SHORTEST and word.lower() not in _COMMON_WORDS}
 
 
-def traces(
-    backend: StorageBackend, nodes: Iterable[NodeFiles], contents: Mapping[str, Content], names: Names
-) -> list[Trace]:
-    """Return the table of all that names somebody, some machine or some folder.
-
-    :param contents: read with `names.words` looked for.
-    """
-    nodes = list(nodes)
+def traces_in_database(backend: StorageBackend, nodes: Iterable[NodeFiles], names: Names) -> list[Trace]:
+    """Return what names somebody, some machine or some folder in the labels, attributes and extras of nodes."""
     found: Counter[tuple[str, str, str]] = Counter()
     pks = {node.pk for node in nodes}
     query = orm.QueryBuilder(backend=backend)
@@ -129,9 +126,29 @@ def traces(
             columns = {"label": label, "description": description, **_flat("attribute", attributes)}
             columns.update(_flat("extra", extras))
             found.update({row for place, value in columns.items() for row in _in_value(place, value, names)})
+    return [Trace(*row, number) for row, number in sorted(found.items())]
+
+
+def words_for_files(names: Names, found: Iterable[Trace]) -> dict[str, str]:
+    """Return the words to look for in files, by what they are: names, and the paths that most nodes name."""
+    folders: Counter[str] = Counter()
+    for trace in found:
+        if trace.kind == PATH:
+            folders[trace.value] += trace.number
+    return {**{path: PATH for path, _ in folders.most_common(_MOST_PATHS)}, **names.words}
+
+
+def traces_in_files(
+    nodes: Iterable[NodeFiles], contents: Mapping[str, Content], words: Mapping[str, str]
+) -> list[Trace]:
+    """Return the same for the files of nodes.
+
+    :param words: that the files were searched for, as `words_for_files` returns them.
+    """
+    found: Counter[tuple[str, str, str]] = Counter()
     for node in nodes:
         rows = {
-            (names.words[word], word, f"file {path.rpartition('/')[2]}")
+            (words[word], word, f"file {path.rpartition('/')[2]}")
             for path, key in node.files.items()
             for word in contents[key].found
         }
@@ -146,7 +163,7 @@ def _flat(name: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
 def _in_value(place: str, value: Any, names: Names) -> Iterator[tuple[str, str, str]]:
     for text in strings(value):
         for path in paths(text):
-            yield "path", path, place
+            yield PATH, path, place
         for word, kind in names.words.items():
             if word in text:
                 yield kind, word, place
@@ -172,7 +189,11 @@ def paths(text: str) -> set[str]:
 
 def anonymous_text(text: str, names: Names) -> str:
     """Return a text without absolute paths and words that name somebody."""
-    text = _PATH.sub(_anonymous_path, text)
+    return anonymous_words(_PATH.sub(_anonymous_path, text), names)
+
+
+def anonymous_words(text: str, names: Names) -> str:
+    """Return a text without words that name somebody; paths stay, which pictures in a page may look like."""
     for word in sorted(names.replaced, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "anonymised", text)
     return text
