@@ -59,8 +59,8 @@ def publish(
     """Make a folder that can be uploaded to a public repository: archive, pages, tables, citations, checksums.
 
     GROUP is the label of a group that holds melting temperatures, PK that of a TPCWorkChain, MeltingWorkChain,
-    PressureSweepWorkChain, FiniteSizeWorkChain or AdaptiveLearningWorkChain, or of the result that it returned. All that
-    they came from goes with them. POTCAR files of VASP are refused, wherever they are.
+    PressureSweepWorkChain, FiniteSizeWorkChain or AdaptiveLearningWorkChain, or of the result that it returned. All
+    that they came from goes with them. POTCAR files of VASP are refused, wherever they are.
     """
     from aiida_dnpmelt.publication.plan import check_size, make_plan
 
@@ -104,9 +104,7 @@ def _description(licence: str | None, authors: tuple[str, ...], anonymise: bool)
     from aiida_dnpmelt.publication.licences import spdx_name
 
     if licence is None:
-        raise ValueError(
-            "--licence: say how others may use the data: CC-BY-4.0 is usual, CC0-1.0 gives all rights away"
-        )
+        raise ValueError("--licence: say how others may use the data: CC-BY-4.0 is usual, CC0-1.0 keeps no rights")
     if not authors and not anonymise:
         raise ValueError("--author: name at least one, 'Given Family <ORCID>'; only with --anonymise can there be none")
     try:
@@ -181,8 +179,8 @@ def _print_plan(plan: Plan, advice: str, output_format: str) -> None:
         rows = [(kind, str(number), _megabytes(size)) for kind, number, size in gone]
         click.echo("\n" + aligned([("would be left out", "nodes", "MB"), *rows]))
     if plan.traces:
-        rows = [(each.kind, each.value, each.place, str(each.number)) for each in plan.traces[:_SHOWN]]
-        click.echo("\n" + aligned([("names", "value", "where", "nodes"), *rows]))
+        named = [(each.kind, each.value, each.place, str(each.number)) for each in plan.traces[:_SHOWN]]
+        click.echo("\n" + aligned([("names", "value", "where", "nodes"), *named]))
         if len(plan.traces) > _SHOWN:
             click.echo(f"and {len(plan.traces) - _SHOWN} more: --format json lists all of them")
     else:

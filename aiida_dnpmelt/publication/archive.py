@@ -14,7 +14,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from aiida.orm.implementation import StorageBackend
-from aiida.tools.archive import ArchiveFormatSqlZip, create_archive
+from aiida.plugins import StorageFactory
+from aiida.tools.archive import create_archive
 
 from aiida_dnpmelt.publication.contents import NodeFiles, nodes_with_files
 from aiida_dnpmelt.publication.selection import Selection
@@ -43,8 +44,12 @@ def write_archive(selection: Selection, path: Path, remarks: bool = True) -> Non
 @contextmanager
 def opened(path: Path) -> Iterator[StorageBackend]:
     """Give the storage of an archive, to read."""
-    with ArchiveFormatSqlZip().open(path, "r") as reader:
-        yield reader.get_backend()
+    storage = StorageFactory("core.sqlite_zip")
+    backend = storage(storage.create_profile(path))
+    try:
+        yield backend
+    finally:
+        backend.close()
 
 
 def rewrite(path: Path, change: Callable[[sqlite3.Connection], None]) -> None:

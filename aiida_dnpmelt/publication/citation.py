@@ -104,7 +104,7 @@ def _cff_author(author: Author) -> dict[str, str]:
 def _cff_reference(reference: Reference) -> dict[str, Any]:
     content: dict[str, Any] = {"type": _KINDS[reference.kind], "title": reference.title}
     people = [_cff_person(name) for name in reference.authors if name != ("others",)]
-    people += [{"name": "others"}] if ("others",) in reference.authors else []
+    people += [{"name": "et al."}] if ("others",) in reference.authors else []
     content["authors"] = people or [{"name": "unknown"}]
     names = {
         "journal": "journal",

@@ -30,7 +30,6 @@ PROFILES = (
     ("https://w3id.org/workflowhub/workflow-ro-crate/1.0", "Workflow RO-Crate", "1.0"),
 )
 DESCRIPTOR = ("https://w3id.org/ro/crate/1.1", "https://w3id.org/workflowhub/workflow-ro-crate/1.0")
-TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 PARAMETER = "https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE"
 DONE, FAILED = "http://schema.org/CompletedActionStatus", "http://schema.org/FailedActionStatus"
@@ -82,10 +81,10 @@ class _Crate:
 
         self.folder = folder
         self.crate: ROCrate = ROCrate(version="1.1")
-        self.crate.metadata.extra_contexts.append(TERMS)
         self.crate.metadata["conformsTo"] = [{"@id": uri} for uri in DESCRIPTOR]
         self._describe(description, references)
         self._add_files(files)
+        self.archives = [{"@id": name} for name in files if name.endswith(".aiida")]
         self.engine = self._software("AiiDA", "https://www.aiida.net", importlib.metadata.version("aiida-core"))
         self.python = self._add(_PYTHON, "ComputerLanguage", name="Python", url=_PYTHON)
 
@@ -121,7 +120,9 @@ class _Crate:
         doi = reference.fields.get("doi")
         identifier = f"https://doi.org/{doi}" if doi else f"#{reference.key}"
         kind = {"article": "ScholarlyArticle", "software": "SoftwareApplication"}.get(reference.kind, "CreativeWork")
-        properties = {"softwareVersion": reference.fields.get("version")} if kind == "SoftwareApplication" else {}
+        properties = {"url": reference.fields.get("url")}
+        if kind == "SoftwareApplication":
+            properties["softwareVersion"] = reference.fields.get("version")
         text = reference.title if kind != "CreativeWork" else reference.fields.get("note", reference.title)
         return self._add(identifier, kind, name=text, **properties)
 
@@ -131,8 +132,7 @@ class _Crate:
             path = self.folder / name
             if path.exists():
                 properties["contentSize"] = str(path.stat().st_size)
-            if path.suffix in _FORMATS:
-                properties["encodingFormat"] = _FORMATS[path.suffix]
+    XX
             if name == "README.md":
                 properties["about"] = {"@id": "./"}
             self.crate.add_file(None, name, properties=properties, validate_url=False)
@@ -145,12 +145,13 @@ class _Crate:
         workflow = self._workflow(root)
         if self.crate.mainEntity is None:
             self.crate.root_dataset["mainEntity"] = workflow
-        run = self._action(root, workflow, self._inputs(root, workflow), self._outputs(root, workflow))
+        outputs = [*self.archives, *self._outputs(root, workflow)]
+        run = self._action(root, workflow, self._inputs(root, workflow), outputs)
         controls = []
         for path, node in descendants(root):
             if isinstance(node, orm.CalcJobNode | orm.WorkChainNode):
                 tool = self._tool(node)
-                inner = self._action(node, tool, [], [])
+                inner = self._action(node, tool, [], self.archives)
                 controls.append(self._control(node, self._step(workflow, tool, path[-1]), inner))
         if controls:
             self._add(
@@ -164,7 +165,6 @@ class _Crate:
                 startTime=_start(root),
                 endTime=_end(root),
             )
-        self._append(self.crate.root_dataset, "mentions", run)
 
     def _workflow(self, node: orm.WorkChainNode) -> dict[str, str]:
         """Add the source of a work chain as a workflow."""
@@ -179,6 +179,7 @@ class _Crate:
                 "name": process.__name__,
                 "description": _summary(process),
                 "programmingLanguage": self.python,
+                "encodingFormat": _FORMATS[source.suffix],
                 "version": _version(node),
                 "license": {"@id": "https://spdx.org/licenses/MIT"},
                 "conformsTo": self._add(BIOSCHEMAS, "CreativeWork", name="ComputationalWorkflow", version="1.0"),
@@ -229,6 +230,7 @@ class _Crate:
     ) -> dict[str, str]:
         """Add what a process did, and how it ended."""
         good = node.is_finished_ok
+        self._append(self.crate.root_dataset, "mentions", {"@id": f"#{node.uuid}"})
         return self._add(
             f"#{node.uuid}",
             "CreateAction",
@@ -241,7 +243,7 @@ class _Crate:
             result=outputs,
             startTime=_start(node),
             endTime=_end(node),
-            actionStatus={"@id": DONE if good else FAILED},
+            actionStatus=DONE if good else FAILED,
             error=None if good else str(node.exit_message or node.process_state or "no message"),
         )
 
@@ -280,7 +282,11 @@ class _Crate:
             entity[key] = [*known, reference]
 
     def write(self) -> None:
-        """Write the description into the folder."""
+        """Write the description into the folder; a list of one is written as what is in it, as RO-Crate has it."""
+        for entity in self.crate.get_entities():
+            for key, value in entity.properties().items():
+                if isinstance(value, list) and len(value) == 1:
+                    entity[key] = value[0]
         self.crate.metadata.write(self.folder)
 
 

@@ -17,6 +17,10 @@ _DOI = re.compile(r"\b10\.\d{4,9}/[^\s,;\"<>]+[^\s,;\"<>.)]")
 _LAMMPS = "aiida.calculations:dnpmelt."
 _LAMMPS_JOBS = frozenset(f"{_LAMMPS}{name}" for name in ("coexistence", "exploration", "label", "properties"))
 _DEEPMD_JOBS = "aiida.calculations:dnpmelt.deepmd"
+_PLUGINS = {
+    "aiida-lammps": "https://github.com/aiidaplugins/aiida-lammps",
+    "aiida-vasp": "https://github.com/aiida-vasp/aiida-vasp",
+}
 _VASP_JOBS = ("aiida.calculations:vasp.", "aiida.calculations:dnpmelt.vasp")
 
 
@@ -190,9 +194,8 @@ def references(pks: Iterable[int]) -> list[Reference]:
 
 
 def _plugin(name: str) -> Reference:
-    return Reference(
-        name.replace("-", "_"), "software", name, ((f"The {name} developers",),), {"version": version(name)}
-    )
+    fields = {"version": version(name), "url": _PLUGINS[name]}
+    return Reference(name.replace("-", "_"), "software", name, ((f"The {name} developers",),), fields)
 
 
 def _origins(pks: set[int]) -> list[Reference]:
