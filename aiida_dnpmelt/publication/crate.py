@@ -132,7 +132,7 @@ class _Crate:
             path = self.folder / name
             if path.exists():
                 properties["contentSize"] = str(path.stat().st_size)
-    XX
+            properties["encodingFormat"] = _FORMATS.get(path.suffix, "text/plain")
             if name == "README.md":
                 properties["about"] = {"@id": "./"}
             self.crate.add_file(None, name, properties=properties, validate_url=False)
