@@ -189,12 +189,13 @@ class _Writer:
             self.done.remarks.append(advice[0].upper() + advice[1:] + ".")
         if not self.anonymous:
             return
-        number = write_traces(nodes, contents, self.plan.words, self.folder / LEFT_IN_PLACE)
-        self.done.files[LEFT_IN_PLACE] = "files of nodes that name a person, a machine or a folder; not whom"
+        left = "In none of them was a name found that the database holds."
+        if number := write_traces(nodes, contents, self.plan.words, self.folder / LEFT_IN_PLACE):
+            self.done.files[LEFT_IN_PLACE] = "files of nodes that name a person, a machine or a folder; not whom"
+            left = f"{number} of them still hold such names: `{LEFT_IN_PLACE}` lists them."
         self.done.remarks.append(
             "Names of people, machines and folders were taken out of the database of the archive, and the scripts of "
-            "jobs, comments and logs were left out. Files of nodes are as they were: "
-            + (f"{number} of them still hold such names, `{LEFT_IN_PLACE}` lists them." if number else "none has any.")
+            f"jobs, comments and logs were left out. Files of nodes are as they were. {left}"
         )
         for node in nodes:
             for file, key in node.files.items():

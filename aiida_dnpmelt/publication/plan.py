@@ -111,13 +111,15 @@ def check_size(size: int) -> str:
 
 
 def write_traces(nodes: Iterable[NodeFiles], contents: dict[str, Content], words: dict[str, str], path: Path) -> int:
-    """Write which files still name somebody, some machine or some folder, not whom, and return their number."""
+    """Write which files still name somebody, some machine or some folder, not whom; return their number, none for 0."""
     rows = [
         (node.uuid, node.kind, file, " ".join(sorted({words[word] for word in contents[key].found})))
         for node in nodes
         for file, key in node.files.items()
         if contents[key].found
     ]
+    if not rows:
+        return 0
     with path.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerows([("uuid", "type", "file", "what it names"), *sorted(rows)])

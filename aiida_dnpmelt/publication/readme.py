@@ -32,7 +32,7 @@ def readme(
         "`melting_points.csv`.",
         "## Files",
         _table(["file", "what it is"], [(f"`{name}`", text) for name, text in files.items()]),
-        *remarks,
+        *(["## What to know of it", *remarks] if remarks else []),
         "## How to open it",
         _HOW.format(archive=archive),
     ]
