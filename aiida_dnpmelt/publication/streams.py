@@ -62,14 +62,16 @@ def _show(stream: Any, watchers: Sequence[Watcher], most: int | None) -> tuple[i
     :param most: size above which it is refused.
     """
     size, head, before = 0, b"", b""
-    while piece := stream.read(CHUNK_BYTES):
+    # What is cut gives its last whole part to `read1` only.
+    read = getattr(stream, "read1", stream.read)
+    while piece := read(CHUNK_BYTES):
         first = size == 0
         size += len(piece)
         if most is not None and size > most:
             raise ValueError(f"a compressed file holds more than {most / 1e9:g} GB: it cannot be looked through")
         for watcher in watchers:
             watcher.look(before + piece, first)
-        head, before = head or piece[:8], piece[-_OVERLAP:]
+        head, before = head or piece[:8], (before + piece)[-_OVERLAP:]
     return size, head
 
 
