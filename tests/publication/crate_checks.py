@@ -17,10 +17,10 @@ _CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 _SCHEMA = "http://schema.org/"
 _TERMS = (
     "ComputerLanguage ControlAction CreateAction CreativeWork Dataset HowTo HowToStep OrganizeAction Person "
-    "PropertyValue ScholarlyArticle SoftwareApplication SoftwareSourceCode about actionStatus additionalType agent author "
-    "citation contentSize datePublished description encodingFormat endTime error exampleOfWork familyName givenName "
-    "hasPart identifier instrument keywords license mainEntity mentions name object position programmingLanguage result "
-    "softwareVersion startTime step url value version workExample"
+    "PropertyValue ScholarlyArticle SoftwareApplication SoftwareSourceCode about actionStatus additionalType "
+    "agent author citation contentSize datePublished description encodingFormat endTime error exampleOfWork "
+    "familyName givenName hasPart identifier instrument keywords license mainEntity mentions name object "
+    "position programmingLanguage result softwareVersion startTime step url value version workExample"
 )
 """What the published context takes from schema.org under the same name, as far as it is needed here."""
 _OTHERS = {

@@ -14,7 +14,8 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 from aiida.engine import ProcessState
-from report.stored_melting import chain_node, coexist, end, potential
+from provenance.stored_points import POINT
+from report.stored_melting import chain_node, coexist, end, give, potential
 
 from aiida_dnpmelt.provenance.query import MeltingPoint
 
@@ -24,16 +25,33 @@ IN_A_FILE = "written on hades.example.org"
 LOG_BYTES = 300_000
 
 
-def finished_point(label: str = "Cu", potcar: orm.Data | None = None) -> orm.WorkChainNode:
-    """Return the node of a finished TPC work chain with all that is behind it, sealed."""
+def finished_point(label: str = "Cu", potcar: orm.Data | None = None, runs: bool = False) -> orm.WorkChainNode:
+    """Return the node of a finished TPC work chain with all that is behind it, sealed.
+
+    :param runs: with runs that its melting point is computed from, which takes seconds.
+    """
     computer = cluster()
     model = potential(f"model {label}", origin="a paper, doi:10.1000/xyz123")
     chain = chain_node("tpc", potential=model, protocol=orm.Str("fast"), seed=orm.Int(7))
-    coexist(chain, computer, model, 1300.0)
+    if runs:
+        coexist(chain, computer, model, 1300.0)
+    else:
+        _assess(chain, model)
     job(computer, chain, model, potcar)
     end(chain)
     seal(chain)
     return chain
+
+
+def _assess(chain: orm.WorkChainNode, model: orm.Data) -> None:
+    """Store a melting point that nobody computed, with a run below the work chain."""
+    run = chain_node("coexistence", chain, "seed_101_round_01")
+    end(run)
+    function = orm.CalcFunctionNode()
+    function.base.links.add_incoming(model, LinkType.INPUT_CALC, "potential")
+    function.base.links.add_incoming(chain, LinkType.CALL_CALC, "assessment_01")
+    function.store()
+    give(chain, melting_point=made(function, orm.Dict(POINT), "melting_point"))
 
 
 def cluster() -> orm.Computer:
@@ -103,11 +121,11 @@ def fields(point: MeltingPoint) -> dict[str, Any]:
     return json.loads(json.dumps(values, default=str))
 
 
-def answers(archive: Path, folder: Path) -> dict[str, Any]:
-    """Return what profiles of their own say of an archive: one that reads it, and one that it was imported into."""
+def answers(archives: list[Path], folder: Path) -> list[dict[str, Any]]:
+    """Return what profiles of their own say of archives: one that reads it, and one that it was imported into."""
     environment = {**os.environ, "AIIDA_PATH": str(folder), "AIIDA_WARN_v3": "0", "PYTHONPATH": str(TESTS)}
     (folder / ".aiida").mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "publication.stored_publications", str(archive)]
+    command = [sys.executable, "-m", "publication.stored_publications", *map(str, archives)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -116,29 +134,28 @@ def answers(archive: Path, folder: Path) -> dict[str, Any]:
 TESTS = Path(__file__).parents[1]
 
 
-def _main(archive: str) -> None:
+def _answers(archive: str) -> dict[str, Any]:
     from aiida import load_profile
     from aiida.plugins import StorageFactory
     from aiida.tools.archive import import_archive
 
     from aiida_dnpmelt.provenance.query import melting_points
 
-    said = {}
-    zipped = StorageFactory("core.sqlite_zip")
-    load_profile(zipped.create_profile(archive), allow_switch=True)
-    said["opened"] = [fields(point) for point in melting_points(everything=True)]
-    fresh = StorageFactory("core.sqlite_temp").create_profile("fresh")
-    load_profile(fresh, allow_switch=True)
+    load_profile(StorageFactory("core.sqlite_zip").create_profile(archive), allow_switch=True)
+    opened = [fields(point) for point in melting_points(everything=True)]
+    load_profile(StorageFactory("core.sqlite_temp").create_profile("fresh"), allow_switch=True)
     import_archive(archive)
-    said["imported"] = [fields(point) for point in melting_points(everything=True)]
-    said["processes"] = orm.QueryBuilder().append(orm.ProcessNode).count()
-    said["folders"] = orm.QueryBuilder().append(orm.FolderData).count()
-    said["emails"] = orm.QueryBuilder().append(orm.User, project="email").all(flat=True)
-    readable = 0
-    for node in orm.QueryBuilder().append(orm.Node).all(flat=True):
-        readable += sum(len(node.base.repository.get_object_content(name, mode="rb")) > 0 for name in _names(node))
-    said["files"] = readable
-    print(json.dumps(said))
+    nodes = orm.QueryBuilder().append(orm.Node).all(flat=True)
+    for node in nodes:
+        for name in _names(node):
+            node.base.repository.get_object_content(name, mode="rb")
+    return {
+        "opened": opened,
+        "imported": [fields(point) for point in melting_points(everything=True)],
+        "processes": sum(isinstance(node, orm.ProcessNode) for node in nodes),
+        "folders": sum(isinstance(node, orm.FolderData) for node in nodes),
+        "emails": orm.QueryBuilder().append(orm.User, project="email").all(flat=True),
+    }
 
 
 def _names(node: orm.Node) -> list[str]:
@@ -146,4 +163,4 @@ def _names(node: orm.Node) -> list[str]:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    print(json.dumps([_answers(name) for name in sys.argv[1:]]))
