@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida import orm
+from aiida.common.exceptions import EntryPointError
 from aiida.common.links import LinkType
 from aiida.plugins import CalculationFactory, WorkflowFactory
 
@@ -148,11 +149,10 @@ class _Crate:
         outputs = [*self.archives, *self._outputs(root, workflow)]
         run = self._action(root, workflow, self._inputs(root, workflow), outputs)
         controls = []
-        for path, node in descendants(root):
-            if isinstance(node, orm.CalcJobNode | orm.WorkChainNode):
-                tool = self._tool(node)
-                inner = self._action(node, tool, [], self.archives)
-                controls.append(self._control(node, self._step(workflow, tool, path[-1]), inner))
+        for label, node in _steps(root):
+            tool = self._tool(node)
+            inner = self._action(node, tool, [], self.archives)
+            controls.append(self._control(node, self._step(workflow, tool, label), inner))
         if controls:
             self._add(
                 f"#organize-{root.uuid}",
@@ -191,10 +191,11 @@ class _Crate:
     def _tool(self, node: orm.ProcessNode) -> dict[str, str]:
         """Add what ran a job or a work chain: the class of the process, at its version."""
         kind = str(node.process_type)
+        entry_point = kind.partition(":")[2]
         try:
             factory = WorkflowFactory if isinstance(node, orm.WorkChainNode) else CalculationFactory
-            text = _summary(factory(kind.partition(":")[2]))
-        except Exception:
+            text = _summary(factory(entry_point)) if entry_point else ""
+        except EntryPointError:
             text = ""
         return self._add(
             f"#{_slug(kind)}",
@@ -288,6 +289,16 @@ class _Crate:
                 if isinstance(value, list) and len(value) == 1:
                     entity[key] = value[0]
         self.crate.metadata.write(self.folder)
+
+
+def _steps(root: orm.WorkChainNode) -> list[tuple[str, orm.ProcessNode]]:
+    """Return jobs and work chains below a work chain with the labels of the calls; functions if there are no others.
+
+    A sweep that only took known points over has called nothing else.
+    """
+    below = [(path[-1], node) for path, node in descendants(root)]
+    large = [(label, node) for label, node in below if isinstance(node, orm.CalcJobNode | orm.WorkChainNode)]
+    return large or below
 
 
 def _listed(value: Any) -> list[Any]:

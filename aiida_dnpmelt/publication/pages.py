@@ -16,6 +16,7 @@ from aiida_dnpmelt.provenance.query import (
     sweep_result,
 )
 from aiida_dnpmelt.publication.selection import LEARNING_TYPE, Selection
+from aiida_dnpmelt.publication.tables import points_in
 from aiida_dnpmelt.report.chains import descendants
 from aiida_dnpmelt.report.figures import page_style
 from aiida_dnpmelt.report.finite_size import write_study
@@ -29,7 +30,7 @@ _WITH_PAGE = (PROCESS_TYPE, MELTING_TYPE, LEARNING_TYPE)
 def write_pages(selection: Selection, folder: Path) -> list[str]:
     """Write a page for each work chain that was named, and return the names of the files.
 
-    A sweep and a study of sizes have none: each of their coexistences has one.
+    A sweep and a study of sizes have none: each of their coexistences has one, also those that were taken over.
 
     :raises ImportError: without the extra ``[report]``.
     """
@@ -43,12 +44,15 @@ def write_pages(selection: Selection, folder: Path) -> list[str]:
 
 def _chains_with_page(selection: Selection) -> list[orm.WorkChainNode]:
     found: dict[int, orm.WorkChainNode] = {}
+    points = {point.node_pk: point.pk for point in points_in(selection.pks)}
     for root in selection.roots:
         if root.process_type in _WITH_PAGE:
             found[root.pk] = root
             continue
-        inner = (node for _, node in descendants(root) if node.process_type == PROCESS_TYPE)
-        found.update({node.pk: node for node in inner})
+        links = root.base.links.get_incoming().all() + root.base.links.get_outgoing().all()
+        chains = {node.pk for _, node in descendants(root) if node.process_type == PROCESS_TYPE}
+        chains |= {points[link.node.pk] for link in links if link.node.pk in points}
+        found.update({pk: orm.load_node(pk) for pk in chains})
     return [found[pk] for pk in sorted(found)]
 
 

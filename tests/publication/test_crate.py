@@ -6,8 +6,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from aiida import orm
+from aiida.common.links import LinkType
 from publication.crate_checks import problems
 from publication.stored_publications import finished_point
+from report.stored_melting import HOSTILE, chain_node, end
 
 from aiida_dnpmelt.publication.citation import Author, Description
 from aiida_dnpmelt.publication.crate import write_crate
@@ -91,3 +94,27 @@ def test_workflow_is_the_source_of_the_work_chain(crate):
 
     assert graph(crate)["./"]["mainEntity"] == {"@id": "workflows/tpc.py"}
     assert (crate / "workflows" / "tpc.py").read_bytes() == Path(tpc.__file__).read_bytes()
+
+
+def test_sweep_that_only_took_points_over_has_its_functions_as_steps(aiida_profile, tmp_path):
+    sweep = chain_node("pressure_sweep", known=orm.Dict({"a": 1}))
+    function = orm.CalcFunctionNode()
+    function.set_process_label("pressure_sweep")
+    function.base.links.add_incoming(sweep, LinkType.CALL_CALC, "sweep")
+    function.store()
+    end(sweep)
+    write_crate(tmp_path, [sweep], Description("A sweep", (), "MIT", date(2026, 11, 26)), {}, [])
+    assert [action["name"] for action in of_type(tmp_path, "ControlAction")] == ["orchestrate pressure_sweep"]
+    assert problems(tmp_path, tmp_path / "cache") == []
+
+
+def test_hostile_labels_and_failed_runs_are_no_problem(aiida_profile, tmp_path):
+    chain = chain_node("tpc", label_of_it=orm.Str(HOSTILE))
+    inner = chain_node("coexistence", chain, "seed_101_round_01")
+    inner.label = HOSTILE
+    end(inner, 410, HOSTILE)
+    end(chain, 400, "lost")
+    write_crate(tmp_path, [chain], Description(HOSTILE, (Author(HOSTILE),), "MIT", date(2026, 11, 26)), {}, [])
+    assert problems(tmp_path, tmp_path / "cache") == []
+    run = next(action for action in of_type(tmp_path, "CreateAction") if action["name"] == HOSTILE)
+    assert (run["error"], run["actionStatus"].rpartition("/")[2]) == (HOSTILE, "FailedActionStatus")
