@@ -95,7 +95,7 @@ def _folder(output: Path | None, force: bool) -> Path:
 
     if output is None:
         raise ValueError("-o: name the folder to make, or look at what would be in it by --dry-run")
-    path = output.absolute()
+    path = output.resolve()
     check_folder(path, force)
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -32,15 +33,19 @@ from aiida_dnpmelt.publication.references import references
 from aiida_dnpmelt.publication.slim import by_kind, write_left_out
 from aiida_dnpmelt.publication.streams import Search, scan
 from aiida_dnpmelt.publication.tables import points_in, write_tables
-from aiida_dnpmelt.publication.traces import Names, anonymous_words
+from aiida_dnpmelt.publication.traces import Names, anonymous_text, anonymous_words
 
 SUMS = "SHA256SUMS"
 CRATE = "ro-crate-metadata.json"
 LEFT_OUT = "left_out.csv"
 LEFT_IN_PLACE = "names_left.csv"
+_UNSAFE = re.compile(r"[^\w.+-]", re.ASCII)
+"""Characters of a folder's name that do not go into that of its archive, which stands in commands and addresses."""
 _AUTHORED = ("CITATION.cff", "README.md", CRATE)
 """Files that name the authors, who asked for it."""
-_TEXTS = (".csv", ".html", ".svg", ".bib")
+_PICTURES = (".html", ".svg")
+"""Suffixes of texts that hold pictures, which look like paths in places."""
+_TEXTS = (*_PICTURES, ".bib", ".cff", ".csv", ".json", ".md")
 
 
 @dataclass
@@ -65,6 +70,8 @@ def check_folder(path: Path, force: bool) -> None:
     :param force: a publication that is there may be replaced, but nothing else.
     :raises ValueError: if it cannot.
     """
+    if path == Path.cwd():
+        raise ValueError("-o: it cannot be the folder that you are in, which is to be made: name another one")
     if not path.parent.is_dir():
         raise ValueError(f"-o: there is no folder '{path.parent}' in which '{path.name}' could be made")
     if path.exists() and not path.is_dir():
@@ -124,7 +131,7 @@ class _Writer:
 
     def __init__(self, plan: Plan, description: Description, folder: Path, name: str, anonymous: bool) -> None:
         self.plan, self.description, self.folder, self.anonymous = plan, description, folder, anonymous
-        self.archive = folder / f"{name}.aiida"
+        self.archive = folder / f"{_UNSAFE.sub('_', name)}.aiida"
         self.points = points_in(plan.selection.pks)
         self.done = Written()
 
@@ -144,17 +151,17 @@ class _Writer:
         cited = references(selection.pks)
         self._text("CITATION.cff", citation_cff(self.description, cited), "how to cite these data")
         self._text("references.bib", references_bib(cited), "what was used, and is to be cited, too")
-        if self.anonymous:
-            self._anonymise_texts()
         files["README.md"] = "what is in here, and how to open it"
-        files[CRATE] = "description for machines: RO-Crate, profile Provenance Run Crate 0.5"
+        files[CRATE] = (
+            "description for machines: Provenance Run Crate 0.5, an RO-Crate; its workflows are in `workflows/`"
+        )
         files[SUMS] = "checksums"
         about = readme(self.description, self.archive.name, files, self.points, self.done.remarks)
         (self.folder / "README.md").write_text(about, encoding="utf-8")
         known = {name: text for name, text in files.items() if name != CRATE}
         write_crate(self.folder, selection.roots, self.description, known, cited)
         if self.anonymous:
-            self._anonymise_file(self.folder / CRATE)
+            self._anonymise_texts()
             self._look_for_names()
         _write_sums(self.folder)
         self.done.size = sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
@@ -232,7 +239,7 @@ class _Writer:
         spared = self._authors() if file.name in _AUTHORED else set()
         names = Names({w: kind for w, kind in self.plan.names.replaced.items() if w not in spared}, {})
         old = file.read_text(encoding="utf-8")
-        new = anonymous_words(old, names)
+        new = anonymous_words(old, names) if file.suffix in _PICTURES else anonymous_text(old, names)
         if new != old:
             file.write_text(new, encoding="utf-8")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aiida import orm
 from aiida.orm.implementation import StorageBackend
@@ -12,6 +13,12 @@ from aiida_dnpmelt.publication.contents import Content, NodeFiles
 from aiida_dnpmelt.publication.potcar import FILE_TYPE, holds_potcar, is_potcar_name
 
 _SHOWN = 20
+_TEXTS: tuple[tuple[Any, tuple[str, ...], str], ...] = (
+    (orm.Node, ("id", "label", "description", "attributes", "extras"), "attributes, extras, label or description"),
+    (orm.Log, ("dbnode_id", "message"), "logs"),
+    (orm.Comment, ("dbnode_id", "content"), "comments"),
+)
+"""Where texts of a node stand beside its files: the entity, the column with the PK of the node, and those of texts."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +46,18 @@ def refusals(backend: StorageBackend, nodes: Iterable[NodeFiles], contents: Mapp
     nodes = list(nodes)
     found = [refusal for node in nodes for refusal in _in_files(node, contents)]
     known = {node.pk: node for node in nodes}
-    query = orm.QueryBuilder(backend=backend)
-    query.append(orm.Node, project=["id", "label", "description", "attributes"])
     found += [
-        Refusal(pk, known[pk].kind, "attributes, label or description", "hold the text of a POTCAR")
-        for pk, *texts in query.iterall(batch_size=1000)
+        Refusal(pk, known[pk].kind, place, "hold the text of a POTCAR")
+        for entity, columns, place in _TEXTS
+        for pk, *texts in _rows(backend, entity, columns)
         if pk in known and holds_potcar(str(texts))
     ]
     return sorted(found, key=lambda refusal: (refusal.pk, refusal.place))
+
+
+def _rows(backend: StorageBackend, entity: Any, columns: tuple[str, ...]) -> Iterator[Any]:
+    query = orm.QueryBuilder(backend=backend).append(entity, project=list(columns))
+    return iter(query.iterall(batch_size=1000))
 
 
 def _in_files(node: NodeFiles, contents: Mapping[str, Content]) -> list[Refusal]:

@@ -77,6 +77,7 @@ def test_anonymous_publication_needs_no_author_and_tells_what_is_left(publish, p
         (("-o", "x", *SAID, "--licence", "mine"), "--licence: 'mine' is no licence"),
         (("-o", "x", *SAID, "--author", "A <12>"), "--author: '12' is no ORCID"),
         (("-o", "a/b", *SAID), "-o: there is no folder"),
+        (("-o", ".", *SAID), "-o: it cannot be the folder that you are in"),
     ],
 )
 def test_bad_options_are_named_before_anything_happens(publish, pk, words, message):

@@ -174,12 +174,13 @@ def test_other_folders_are_never_replaced(full, tmp_path):
 
 
 def test_publication_is_replaced_as_a_whole(chain, tmp_path):
-    chain, path = finished_point(), tmp_path / "copper"
+    chain, path = finished_point(), tmp_path / "copper & tin"
     publish(chain, path, 100.0)
     assert (path / "left_out.csv").exists()
     publish(chain, path)
     assert not (path / "left_out.csv").exists()
-    assert [file.name for file in tmp_path.iterdir()] == ["copper"]
+    assert [file.name for file in tmp_path.iterdir()] == ["copper & tin"]
+    assert (path / "copper___tin.aiida").exists()
 
 
 def test_full_disk_is_told_before_anything_is_written(chain, tmp_path):

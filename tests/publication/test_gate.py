@@ -63,7 +63,15 @@ def test_packed_potcar_is_refused(aiida_profile):
 
 def test_text_among_attributes_is_refused(aiida_profile):
     (refusal,) = refused(orm.Dict({"deep": {"inside": [HEAD]}}).store())
-    assert refusal.place == "attributes, label or description"
+    assert refusal.place == "attributes, extras, label or description"
+
+
+def test_text_in_comments_logs_and_extras_is_refused(aiida_profile):
+    node = orm.CalcFunctionNode().store()
+    node.base.comments.add(HEAD)
+    node.logger.error(HEAD)
+    node.base.extras.set("pasted", HEAD)
+    assert [refusal.place.partition(",")[0] for refusal in refused(node)] == ["attributes", "comments", "logs"]
 
 
 @pytest.mark.parametrize("text", [OUTCAR, "PAW_PBE Cu 22Jun2005", "<c>PAW_PBE Cu</c>", "PAW_PBE Cu\nand no number\n"])

@@ -6,8 +6,8 @@ import pytest
 from aiida import orm
 from aiida.common.links import LinkType
 from provenance.stored_points import store
-from publication.stored_publications import cluster, finished_point
-from report.stored_melting import chain_node, end, give, melting_chain
+from publication.stored_publications import finished_point
+from report.stored_melting import chain_node, end, give
 
 from aiida_dnpmelt.provenance.query import OUTPUT
 from aiida_dnpmelt.publication.pages import write_pages, write_pictures
@@ -36,10 +36,10 @@ def test_coexistence_has_a_page_and_a_picture(pages, tmp_path):
     assert ElementTree.parse(tmp_path / f"{name}.svg").getroot().tag.endswith("svg")
 
 
-def test_whole_chain_has_one_page_with_its_parts(pages):
-    chain = melting_chain(cluster())
-    name = f"melting_{chain.uuid[:8]}"
-    assert pages(chain) == [f"{name}.html", f"{name}.svg"]
+def test_learning_has_a_page_and_no_picture(pages):
+    chain = chain_node("adaptive_learning")
+    end(chain, 400, "no frames")
+    assert pages(chain) == [f"adaptive_learning_{chain.uuid[:8]}.html"]
 
 
 def test_sweep_has_the_pages_of_its_points_also_of_those_that_it_took_over(pages):
