@@ -28,8 +28,8 @@ def readme(
         f"{_cell(authors)}, {description.made.year}. Licence: {description.licence}. Made by aiida-dnpmelt "
         f"{__version__} on {description.made.isoformat()}.",
         _table(["element", "lattice", "P/GPa", "T_m/K", "verdict", "potential", "protocol"], map(_point, points)),
-        "Numbers in brackets are standard uncertainties in units of the last digits. All values of each result are in "
-        "`melting_points.csv`.",
+        "Numbers in brackets are standard uncertainties in units of the last digits. Superseded is a "
+        "result of which its authors have a later one. All values of each are in `melting_points.csv`.",
         "## Files",
         _table(["file", "what it is"], [(f"`{name}`", text) for name, text in files.items()]),
         *(["## What to know of it", *remarks] if remarks else []),
