@@ -24,6 +24,7 @@ COMMANDS = {
     "report": ("report:report", "Write the page of a work chain."),
     "publish": ("publish:publish", "Make a folder for a public repository."),
     "tm": ("tm:tm", "Query melting temperatures."),
+    "impact": ("tracing:impact", "List the melting temperatures that stand on a node."),
     "status": ("status:status", "Show the progress of work chains."),
 }
 """Name of a command: where its function is, and one line on it."""

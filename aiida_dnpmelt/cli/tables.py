@@ -1,4 +1,4 @@
-"""Print rows as a table, as JSON or as CSV."""
+"""Print rows as a table, as JSON, as CSV or as a table for LaTeX."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
-FORMATS = ("table", "json", "csv")
+FORMATS = ("table", "json", "csv", "latex")
+_ESCAPED = {**{sign: f"\\{sign}" for sign in "&%$#_{}"}, "\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
+_ESCAPED |= {"^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
 
 
 def echo_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output_format: str) -> None:
@@ -22,6 +24,9 @@ def echo_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output_
     if output_format == "csv":
         csv.writer(sys.stdout, lineterminator="\n").writerows([list(columns), *cells])
         return
+    if output_format == "latex":
+        click.echo(latex(columns, cells))
+        return
     click.echo(aligned([list(columns), *cells]))
 
 
@@ -30,6 +35,18 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = ((text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in lines)
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
+
+
+def latex(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """Return a table for LaTeX with the rules of the package booktabs."""
+    head, *body = (" & ".join(map(_escaped, line)) + r" \\" for line in [columns, *cells])
+    lines = [rf"\begin{{tabular}}{{{'l' * len(columns)}}}", r"\toprule", head, r"\midrule", *body]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _escaped(text: str) -> str:
+    plain = "".join(_ESCAPED.get(sign, sign) for sign in text)
+    return plain.replace(r"T\_m", r"$T_\mathrm{m}$")
 
 
 def _text(value: Any) -> str:

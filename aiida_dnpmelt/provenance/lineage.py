@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from aiida import orm
-from aiida.common.links import LinkType
-from aiida.tools.graph.graph_traversers import traverse_graph
 
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
-from aiida_dnpmelt.provenance.query import OUTPUT, PROCESS_TYPE
+from aiida_dnpmelt.provenance.ancestry import ancestors
+from aiida_dnpmelt.provenance.impact import points_on
+from aiida_dnpmelt.provenance.query import OUTPUT
 
 TRAINING_TYPE = "aiida.calculations:dnpmelt.deepmd_train"
 _OUTPUTS = (OUTPUT, "melting")
-_DATA_LINKS = (LinkType.INPUT_CALC, LinkType.CREATE)
 
 
 def frames_behind(pk: int) -> list[FramesData]:
@@ -26,8 +23,8 @@ def frames_behind(pk: int) -> list[FramesData]:
     :param pk: of a work chain that gives a melting temperature, or of the dictionary that holds it.
     :raises ValueError: if it is neither.
     """
-    ancestors = _connected([_point(pk).pk], links_backward=_DATA_LINKS)
-    trainings = {training for training, potential in _trainings() if potential in ancestors}
+    nodes = ancestors([point_node(pk).pk]).nodes.values()
+    trainings = {node.pk for node in nodes if node.process_type == TRAINING_TYPE}
     if not trainings:
         return []
     query = orm.QueryBuilder()
@@ -44,11 +41,7 @@ def points_from(pk: int) -> list[int]:
     """
     if orm.QueryBuilder().append(FramesData, filters={"id": pk}).count() == 0:
         raise ValueError(f"node {pk} holds no labelled frames: `aiida-dnpmelt tm frames` shows those of a T_m")
-    descendants = _connected([potential for _, potential in _trainings(pk)], links_forward=_DATA_LINKS)
-    query = orm.QueryBuilder()
-    query.append(orm.WorkChainNode, filters={"process_type": PROCESS_TYPE}, tag="chain", project="id")
-    query.append(orm.Dict, with_incoming="chain", edge_filters={"label": OUTPUT}, project="id")
-    return sorted({chain for chain, point in query.all() if point in descendants})
+    return points_on([pk])
 
 
 def seen_frames(potential: PotentialData) -> set[int] | None:
@@ -67,28 +60,8 @@ def seen_frames(potential: PotentialData) -> set[int] | None:
     return seen
 
 
-def _trainings(frames: int | None = None) -> list[tuple[int, int]]:
-    """Return the PKs of trainings and of the potentials that they left, of all or of those on some frames."""
-    query = orm.QueryBuilder()
-    query.append(orm.CalcJobNode, filters={"process_type": TRAINING_TYPE}, tag="training", project="id")
-    query.append(PotentialData, with_incoming="training", project="id")
-    if frames is not None:
-        query.append(FramesData, with_outgoing="training", filters={"id": frames})
-    return [(training, potential) for training, potential in query.all()]
-
-
-def _connected(pks: list[int], **links: Sequence[LinkType]) -> set[int]:
-    """Return the PKs of the nodes that are connected with some by links of data, and these themselves.
-
-    Each node is looked at once. The recursive joins of `QueryBuilder` follow each path instead, and a learning loop has
-    more paths than can be counted: models make frames, and frames models.
-    """
-    found: set[int] = traverse_graph(pks, **links)["nodes"] if pks else set()
-    return found
-
-
-def _point(pk: int) -> orm.Dict:
-    """Return the dictionary of a melting temperature.
+def point_node(pk: int) -> orm.Dict:
+    """Return the dictionary of a melting temperature, of a work chain or itself.
 
     :raises ValueError: if there is none.
     """

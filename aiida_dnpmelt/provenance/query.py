@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,12 +15,19 @@ from aiida.common.links import LinkType
 from aiida_dnpmelt.calculations.melting_curve import SCHEMA as CURVE_SCHEMA
 from aiida_dnpmelt.calculations.melting_curve import curve_points, melting_curve
 from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.provenance.ancestry import batches
+from aiida_dnpmelt.provenance.conditions import Condition
+from aiida_dnpmelt.provenance.labels import Labels, labels_of
+from aiida_dnpmelt.provenance.marks import LEFT_OUT
 
 PROCESS_TYPE = "aiida.workflows:dnpmelt.tpc"
 MELTING_TYPE = "aiida.workflows:dnpmelt.melting"
 SIZE_TYPE = "aiida.workflows:dnpmelt.finite_size"
 SWEEP_TYPE = "aiida.workflows:dnpmelt.pressure_sweep"
 OUTPUT = "melting_point"
+DEMO = "dnpmelt_demo"
+"""Extra of a work chain whose result is a demonstration, no result."""
+_REPLICATIONS = ("paper-text", "paper-script")
 _RANKS = {"invalid": 0, "unfinished": 1, "valid": 2}
 
 
@@ -30,15 +37,20 @@ class MeltingPoint:
 
     :param pk: of the work chain that made it.
     :param node_pk: of the dictionary that holds it.
+    :param uuid: of the work chain.
     :param verdict: ``valid``, ``unfinished`` or ``invalid``.
     :param unfinished: the training of the potential is known not to have ended.
     :param of_study: a finite-size study made it: its cell may be too small for a number to be used elsewhere.
     :param superseded: there is a later one with the same element, lattice, pressure, potential and protocol.
+    :param demo: its work chain, or the one that called it, was launched as a demonstration.
+    :param labellers: what labelled the frames that the potential was trained on here, in words.
+    :param functionals: density functionals of these labels, as far as they are known.
     :param details: the whole dictionary, see the reference of the schema.
     """
 
     pk: int
     node_pk: int
+    uuid: str
     created: datetime
     element: str
     lattice: str
@@ -51,7 +63,21 @@ class MeltingPoint:
     unfinished: bool
     of_study: bool
     superseded: bool
+    demo: bool
+    labellers: tuple[str, ...]
+    functionals: tuple[str, ...]
     details: dict[str, Any]
+
+    @property
+    def replication(self) -> bool:
+        """Return whether it repeats a published preparation, with the faults of that."""
+        return self.details.get("method") in _REPLICATIONS
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Return why it is left out unless it is asked for, see `LEFT_OUT`."""
+        having = (self.superseded, self.verdict == "invalid", self.replication, self.demo)
+        return tuple(mark for mark, has in zip(LEFT_OUT, having, strict=True) if has)
 
     @property
     def notation(self) -> str:
@@ -80,23 +106,52 @@ def melting_points(
     protocol: str | None = None,
     verdict: str | None = None,
     everything: bool = False,
+    *,
+    include: Collection[str] = (),
+    labeller: str | None = None,
+    functional: str | None = None,
+    created: tuple[datetime | None, datetime | None] = (None, None),
+    where: Iterable[str | Condition] = (),
 ) -> list[MeltingPoint]:
     """Return the melting points of the profile, the latest first.
 
+    Those with a mark of `LEFT_OUT` are left out, unless they are asked for: by ``everything``, by their mark in
+    ``include``, by ``verdict`` or by ``protocol``.
+
     :param pressure_gpa: a pressure, or the lowest and the highest, in GPa.
     :param potential: part of the label of the potential, or of its SHA-256.
-    :param everything: also those that are invalid, superseded, or whose work chain failed.
+    :param everything: also those with a mark.
+    :param labeller: part of what labelled the frames of the potential.
+    :param functional: density functional of the labels.
+    :param created: not before and not after, None for any time.
+    :param where: conditions on any key of the schema, such as ``atoms >= 10000``.
+    :raises ValueError: if a condition is none.
     """
-    # The verdict is no filter of the query: what supersedes a point may have another one.
+    conditions = [each if isinstance(each, Condition) else Condition.parse(each) for each in where]
+    # What supersedes a point may have another verdict, T_m or version: these are no filters of the query.
     points = _marked(_points(_filters(element, pressure_gpa, protocol)))
     found = [
         point
         for point in points
-        if (potential is None or _matches(point, potential)) and verdict in (None, point.verdict)
+        if (potential is None or _matches(point, potential))
+        and verdict in (None, point.verdict)
+        and (labeller is None or any(labeller.lower() in each.lower() for each in point.labellers))
+        and (functional is None or functional.lower() in map(str.lower, point.functionals))
+        and (created[0] is None or point.created >= created[0])
+        and (created[1] is None or point.created <= created[1])
+        and all(condition.meets(point.details) for condition in conditions)
     ]
+    asked = asked_marks(include, verdict, protocol, everything)
+    return [point for point in found if asked.issuperset(point.marks)]
+
+
+def asked_marks(
+    include: Collection[str] = (), verdict: str | None = None, protocol: str | None = None, everything: bool = False
+) -> set[str]:
+    """Return the marks of melting points that are not left out: they are asked for, or what is asked for has them."""
     if everything:
-        return found
-    return [point for point in found if not point.superseded and (verdict or point.verdict != "invalid")]
+        return set(LEFT_OUT)
+    return {*include, *(["invalid"] if verdict else []), *(["replication"] if protocol else [])}
 
 
 def melting_point(pk: int) -> MeltingPoint:
@@ -104,10 +159,29 @@ def melting_point(pk: int) -> MeltingPoint:
 
     :raises ValueError: if there is none.
     """
-    for point in _marked(_points({})):
-        if pk in (point.pk, point.node_pk):
-            return point
+    query = orm.QueryBuilder().append(orm.Dict, filters={"id": pk}, tag="point")
+    links = {"type": LinkType.RETURN.value, "label": OUTPUT}
+    query.append(
+        orm.WorkChainNode,
+        with_outgoing="point",
+        edge_filters=links,
+        filters={"process_type": PROCESS_TYPE},
+        project="id",
+    )
+    for point in points_of({pk, *query.all(flat=True)}):
+        return point
     raise ValueError(f"no melting point with the pk {pk}: see `aiida-dnpmelt tm list --all`")
+
+
+def points_of(pks: Collection[int]) -> list[MeltingPoint]:
+    """Return the melting points of work chains, the latest first, whatever their marks; others have none."""
+    elements: set[str] = set()
+    for batch in batches(pks):
+        query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": {"in": batch}}, tag="chain")
+        query.append(orm.Dict, with_incoming="chain", edge_filters={"label": OUTPUT}, project="attributes.element")
+        elements.update(query.distinct().all(flat=True))
+    wanted = {"attributes.element": {"in": sorted(elements)}}
+    return [point for point in _marked(_points(wanted)) if point.pk in pks] if elements else []
 
 
 def whole_result(pk: int) -> tuple[int, dict[str, Any]] | None:
@@ -131,6 +205,21 @@ def size_study(pk: int) -> tuple[int, dict[str, Any]]:
             "`aiida-dnpmelt launch size`"
         )
     return found
+
+
+def size_studies(element: str, potential_uuid: str | None) -> list[int]:
+    """Return the PKs of the finite-size studies of an element with a potential that have a result, the oldest first.
+
+    :param potential_uuid: None for any potential.
+    """
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, filters={"process_type": SIZE_TYPE}, tag="chain", project="id")
+    query.append(
+        orm.Dict, with_incoming="chain", edge_filters={"label": "finite_size"}, filters={"attributes.element": element}
+    )
+    if potential_uuid is not None:
+        query.append(orm.Data, with_outgoing="chain", filters={"uuid": potential_uuid})
+    return sorted(set(query.all(flat=True)))
 
 
 def sweep_result(pk: int) -> tuple[int, dict[str, Any]]:
@@ -206,7 +295,9 @@ def _filters(
 def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
     """Yield melting points, the latest first; the process type narrows the search before any attribute does."""
     query = orm.QueryBuilder()
-    query.append(orm.WorkChainNode, filters={"process_type": PROCESS_TYPE}, tag="chain", project=["id", "ctime"])
+    query.append(
+        orm.WorkChainNode, filters={"process_type": PROCESS_TYPE}, tag="chain", project=["id", "uuid", "ctime"]
+    )
     query.append(
         orm.Dict,
         with_incoming="chain",
@@ -214,12 +305,15 @@ def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
         filters=filters,
         project=["id", "attributes"],
     )
-    query.order_by({"chain": {"id": "desc"}})
-    unfinished, of_studies = _unfinished(), _of_studies()
-    for pk, created, node_pk, values in query.iterall():
+    rows = query.order_by({"chain": {"id": "desc"}}).all()
+    unfinished, of_studies, demos = _unfinished(), _called_by(SIZE_TYPE), _demos()
+    labels = labels_of({row[4]["potential_uuid"] for row in rows})
+    for pk, uuid, created, node_pk, values in rows:
+        known = labels.get(values["potential_uuid"], Labels())
         yield MeltingPoint(
             pk=pk,
             node_pk=node_pk,
+            uuid=str(uuid),
             created=created,
             element=values["element"],
             lattice=values["lattice"],
@@ -232,16 +326,26 @@ def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
             unfinished=values["potential_sha256"] in unfinished,
             of_study=pk in of_studies,
             superseded=False,
+            demo=pk in demos,
+            labellers=known.labellers,
+            functionals=known.functionals,
             details=values,
         )
 
 
-def _of_studies() -> set[int]:
-    """Return the PKs of the coexistences that finite-size studies called."""
+def _called_by(caller_type: str, caller_filters: Mapping[str, Any] | None = None) -> set[int]:
+    """Return the PKs of the coexistences that work chains of a type called."""
     query = orm.QueryBuilder()
-    query.append(orm.WorkChainNode, filters={"process_type": SIZE_TYPE}, tag="study")
-    query.append(orm.WorkChainNode, with_incoming="study", filters={"process_type": PROCESS_TYPE}, project="id")
+    query.append(orm.WorkChainNode, filters={"process_type": caller_type, **(caller_filters or {})}, tag="caller")
+    query.append(orm.WorkChainNode, with_incoming="caller", filters={"process_type": PROCESS_TYPE}, project="id")
     return set(query.all(flat=True))
+
+
+def _demos() -> set[int]:
+    """Return the PKs of the coexistences that are demonstrations, or that one called."""
+    marked = {"extras": {"has_key": DEMO}}
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"process_type": PROCESS_TYPE, **marked}, project="id")
+    return set(query.all(flat=True)).union(*(_called_by(each, marked) for each in (MELTING_TYPE, SWEEP_TYPE)))
 
 
 def _unfinished() -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,9 @@ from aiida_dnpmelt.report.learned import labels
 
 FIRST, TRAINING, EXPLORATION = "first frames", "training", "exploration"
 LABELS, TESTS = "labels", "models on the labels"
-MODELS, TEACHERS, AT_TM, OTHER = "coexistence, models", "coexistence, teacher", "frames at T_m", "other"
-STAGES = (FIRST, TRAINING, EXPLORATION, LABELS, TESTS, MODELS, TEACHERS, AT_TM, OTHER)
+MODELS, TEACHERS, AT_TM = "coexistence, models", "coexistence, teacher", "frames at T_m"
+BULK, OTHER = "bulk phases", "other"
+STAGES = (FIRST, TRAINING, EXPLORATION, LABELS, TESTS, MODELS, TEACHERS, AT_TM, BULK, OTHER)
 _BY_STEP = {"explore": EXPLORATION, "label": LABELS, "test": TESTS}
 _BY_CALL = {
     "label_first_": FIRST,
@@ -25,6 +26,8 @@ _BY_CALL = {
     "coexistence_": MODELS,
     "seed_": MODELS,
     "correction": AT_TM,
+    "solid": BULK,
+    "liquid": BULK,
 }
 _VERSIONS = {"deepmd_version": "DeePMD-kit", "lammps_version": "LAMMPS"}
 _OF_NODES = {"core": "aiida-core", "plugin": "aiida-dnpmelt"}
@@ -48,14 +51,21 @@ class Cost:
 
     def add_job(self, job: orm.CalcJobNode) -> None:
         """Count a job."""
-        self.jobs += 1
-        self.cached += job.base.caching.is_created_from_cache
         results = output(job, "results")
-        values = {} if results is None else results.get_dict()
-        if values.get("core_hours") is None:
-            self.unknown += 1
-        self.core_hours += values.get("core_hours") or 0.0
-        self.atom_steps += values.get("atom_steps") or 0
+        self.add({} if results is None else results.get_dict(), job.base.caching.is_created_from_cache)
+
+    def add(self, results: Mapping[str, Any], cached: bool) -> None:
+        """Count a job by what it says of its cost."""
+        self.jobs += 1
+        self.cached += cached
+        self.unknown += results.get("core_hours") is None
+        self.core_hours += results.get("core_hours") or 0.0
+        self.atom_steps += results.get("atom_steps") or 0
+
+    def include(self, other: Cost) -> None:
+        """Add the cost of another stage."""
+        for key in ("jobs", "unknown", "cached", "labels", "atom_steps", "core_hours"):
+            setattr(self, key, getattr(self, key) + getattr(other, key))
 
 
 @dataclass
@@ -70,8 +80,7 @@ class Costs:
         """Return the sum over the stages."""
         total = Cost("total")
         for cost in self.stages:
-            for key in ("jobs", "unknown", "cached", "labels", "atom_steps", "core_hours"):
-                setattr(total, key, getattr(total, key) + getattr(cost, key))
+            total.include(cost)
         return total
 
 
@@ -98,7 +107,9 @@ def stage_of(path: Sequence[str]) -> str:
     first, *rest = [label for label in path if label != "learning"] or [""]
     if first.startswith("exploration_"):
         return _BY_STEP.get(rest[0].split("_")[0] if rest else "", OTHER)
-    return next((stage for begin, stage in _BY_CALL.items() if first.startswith(begin)), OTHER)
+    return next(
+        (stage for label in (first, *rest) for begin, stage in _BY_CALL.items() if label.startswith(begin)), OTHER
+    )
 
 
 def seeds(node: orm.ProcessNode) -> dict[str, str]:
