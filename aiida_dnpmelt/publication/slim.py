@@ -70,6 +70,8 @@ def _potentials() -> set[int]:
 def _makers(pks: set[int]) -> dict[int, tuple[str, str]]:
     """Return the UUID of the process that made each node, and the label of the link."""
     found: dict[int, tuple[str, str]] = defaultdict(lambda: ("", ""))
+    if not pks:
+        return found
     query = orm.QueryBuilder()
     query.append(orm.ProcessNode, tag="maker", project="uuid")
     query.append(

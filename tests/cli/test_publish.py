@@ -9,6 +9,7 @@ import pytest
 from aiida import orm
 from click.testing import CliRunner, Result
 from publication.stored_publications import SECRETS, finished_point
+from report.stored_melting import chain_node, end
 
 from aiida_dnpmelt.cli import main
 
@@ -66,6 +67,16 @@ def test_anonymous_publication_needs_no_author_and_tells_what_is_left(publish, p
     assert [SECRETS[2] in each["words"] for each in told["named"]] == [True]
     assert "names_left.csv" in told["files"]
     assert "name: anonymous" in Path("copper/CITATION.cff").read_text()
+
+
+def test_learning_without_a_melting_point_is_published(publish, aiida_profile):
+    chain = chain_node("adaptive_learning", seed=orm.Int(1))
+    end(chain, 400, "no frames")
+    chain.seal()
+    result = publish(str(chain.pk), "-o", "learned", *SAID, "--slim")
+    assert result.exit_code == 0, result.output
+    assert "# Melting temperatures\n" in Path("learned/README.md").read_text()
+    assert not Path("learned/melting_points.csv").exists()
 
 
 @pytest.mark.parametrize(
