@@ -56,6 +56,10 @@ STORAGE_FREE = (
     "workchains/test_vasp_md.py",
     "provenance/test_archive_check.py",
     "provenance/test_repository.py",
+    "publication/test_citation.py",
+    "publication/test_crate.py",
+    "publication/test_licences.py",
+    "publication/test_streams.py",
     "report/test_page.py",
     "setup/test_engines",
     "setup/test_migrate.py",
@@ -64,6 +68,7 @@ STORAGE_FREE = (
     "cli/test_campaign.py",
     "cli/test_imports.py",
     "cli/test_potential.py",
+    "cli/test_publish.py",
     "cli/test_setup.py",
     "test_packaging.py",
 )
