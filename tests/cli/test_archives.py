@@ -12,6 +12,7 @@ from physics.labelled import labelled
 from provenance.hand_made_archives import changed, write_archive
 from provenance.stored_lineage import trained
 from provenance.stored_points import cohesive_energy, store, store_chain
+from provenance.stored_traces import lineage
 from report.stored_melting import potential
 
 from aiida_dnpmelt.cli import main
@@ -74,6 +75,8 @@ class TestOpen:
         for pressure in (0.0, 5.0, 10.0):
             store(element="Ni", pressure_gpa=pressure, melting_temperature_k=1700 + 40 * pressure)
         cohesive_energy()
+        one, two = lineage(aiida_localhost), lineage(aiida_localhost, training_seed=8, pressure_gpa=2.0)
+        first, second, labels = one.chain.pk, two.chain.pk, one.first.pk
         curve = json.loads(must("tm", "curve", "--element", "Ni", "--format", "json", "-p", profile.name))["pk"]
         frames_pk = frames.pk
         seal_all()
@@ -82,6 +85,10 @@ class TestOpen:
             f"tm list --all --format json;tm show {chain} --format json;tm show {point};"
             f"tm list --all --frames {frames_pk} --format json;tm frames {point};tm curve --element Ni --format json;"
             "tm experiment --unfinished --format json;tm cohesive --format json;potential list --format json;"
+            f"tm list --by element,pressure --sort -temperature;tm list --where atoms>100 --format latex;"
+            f"tm trace {first};tm trace {first} --format json;impact {labels} --format json;impact {labels};"
+            f"tm compare {first} {second};tm compare {first} {second} --format json;tm audit {second} --format json;"
+            f"tm cost --by result,stage --format json;"
             f"potential show model --format json;tm show 99999;tm sweep {point};tm size {curve};status"
         ).split(";"):
             there, here = (run(*words.split(), "-p", name) for name in (profile.name, "opened"))
