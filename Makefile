@@ -28,7 +28,7 @@ install: $(VENV)/.extras-browse,engines,report,tests$(WITH_POSTGRES)
 demo: install
 	$(BIN)/aiida-dnpmelt setup --profile $(PROFILE) $(SETUP_OPTIONS)
 	$(BIN)/aiida-dnpmelt services up --profile $(PROFILE)
-	$(BIN)/aiida-dnpmelt launch melt --profile $(PROFILE) --element Cu --protocol fast --watch --report melt.html \
+	$(BIN)/aiida-dnpmelt launch melt --profile $(PROFILE) --element Cu --protocol fast --demo --watch --report melt.html \
 	  --reference-file \
 	  "$$($(BIN)/python -c 'from aiida_dnpmelt.setup.engines import lammps_potentials as f; print(f())')/Cu_mishin1.eam.alloy"
 

@@ -8,11 +8,14 @@ from aiida.common.datastructures import CodeInfo
 from aiida.engine import CalcJobProcessSpec
 from aiida.orm import AbstractCode
 
+from aiida_dnpmelt.calculations.validators import guard_job
+
 VERSION_FILE = "version.txt"
 
 
 def declare_job(spec: CalcJobProcessSpec, parser_name: str) -> None:
     """Set the defaults of the options of a job that runs `dp` in one process, and declare what ends it at once."""
+    guard_job(spec)
     options = spec.inputs["metadata"]["options"]
     options["parser_name"].default = parser_name
     options["resources"].default = lambda: {"num_machines": 1, "num_mpiprocs_per_machine": 1}

@@ -11,6 +11,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
 from aiida_dnpmelt.calculations.deepmd_job import VERSION_FILE, declare_job, dp_call, version_call
+from aiida_dnpmelt.calculations.validators import both, may_run
 from aiida_dnpmelt.data.potential import DEEPMD_SUFFIXES, PotentialData
 
 LOG_FILE = "show.log"
@@ -34,7 +35,7 @@ class DeepmdShowCalculation(CalcJob):
         spec.input(
             "model",
             valid_type=orm.SinglefileData,
-            validator=validate_model,
+            validator=both(may_run, validate_model),
             help=f"Model in one file, {', '.join(DEEPMD_SUFFIXES)}.",
         )
         for name, text in (

@@ -14,6 +14,7 @@ from aiida.engine import CalcJob, CalcJobProcessSpec
 from aiida_dnpmelt.calculations.deepmd_job import VERSION_FILE, declare_job, dp_call, version_call
 from aiida_dnpmelt.calculations.deepmd_systems import DATA_FOLDER, write_system
 from aiida_dnpmelt.calculations.lammps_job import missing_species
+from aiida_dnpmelt.calculations.validators import both, may_run
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
 
@@ -54,7 +55,12 @@ class DeepmdTestCalculation(CalcJob):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Declare inputs, outputs and exit codes."""
         super().define(spec)
-        spec.input("potential", valid_type=PotentialData, validator=validate_potential, help="DeePMD model to test.")
+        spec.input(
+            "potential",
+            valid_type=PotentialData,
+            validator=both(may_run, validate_potential),
+            help="DeePMD model to test.",
+        )
         spec.input_namespace("frames", valid_type=FramesData, dynamic=True, help="Labelled frames to test it on.")
         spec.inputs.validator = validate_test
         declare_job(spec, "dnpmelt.deepmd_test")

@@ -28,7 +28,7 @@ from aiida_dnpmelt.calculations.deepmd_systems import (
     system_path,
     write_systems,
 )
-from aiida_dnpmelt.calculations.validators import validate_seed
+from aiida_dnpmelt.calculations.validators import both, may_run, validate_seed
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
 from aiida_dnpmelt.physics.neighbours import most_neighbours
@@ -219,13 +219,14 @@ class DeepmdTrainCalculation(CalcJob):
         spec.input(
             "parent_model",
             valid_type=PotentialData,
-            validator=validate_parent_model,
+            validator=both(may_run, validate_parent_model),
             required=False,
             help="Model to begin with (warm start), not compressed, of the same network, type map and `sel`.",
         )
         spec.input(
             "parent_folder",
             valid_type=orm.RemoteData,
+            validator=may_run,
             required=False,
             help="Folder of a job of the same inputs that was cut, to go on from one of its checkpoints.",
         )

@@ -36,6 +36,7 @@ from aiida_dnpmelt.calculations.lammps_job import (
 )
 from aiida_dnpmelt.calculations.validators import (
     fits,
+    may_run,
     positive,
     validate_pressure,
     validate_repetitions,
@@ -104,7 +105,7 @@ class LammpsCoexistenceCalculation(CalcJob):
         """Declare inputs, outputs and exit codes."""
         super().define(spec)
         spec.input("structure", valid_type=orm.StructureData, help="Orthogonal cell of the crystal, z the long axis.")
-        spec.input("potential", valid_type=PotentialData, help="Interatomic potential.")
+        spec.input("potential", valid_type=PotentialData, validator=may_run, help="Interatomic potential.")
         spec.input(
             "temperature",
             valid_type=orm.Float,
@@ -150,6 +151,7 @@ class LammpsCoexistenceCalculation(CalcJob):
         spec.input(
             "parent_folder",
             valid_type=orm.RemoteData,
+            validator=may_run,
             required=False,
             help="Folder of the job that left the restart file.",
         )

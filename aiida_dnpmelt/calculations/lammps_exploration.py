@@ -25,7 +25,14 @@ from aiida_dnpmelt.calculations.lammps_job import (
     missing_species,
     write_potential,
 )
-from aiida_dnpmelt.calculations.validators import fits, validate_pressure, validate_repetitions, validate_seed
+from aiida_dnpmelt.calculations.validators import (
+    both,
+    fits,
+    may_run,
+    validate_pressure,
+    validate_repetitions,
+    validate_seed,
+)
 from aiida_dnpmelt.data.frames import PHASES
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
 from aiida_dnpmelt.physics.crystals import coupled_lengths
@@ -89,7 +96,7 @@ class LammpsExplorationCalculation(CalcJob):
             "potentials",
             dynamic=True,
             valid_type=PotentialData,
-            validator=validate_committee,
+            validator=both(may_run, validate_committee),
             help="Committee of DeePMD models of one type map, in the order of their names: the first moves the atoms.",
         )
         spec.input(

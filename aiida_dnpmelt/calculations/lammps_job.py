@@ -11,6 +11,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec, ExitCode
 
 from aiida_dnpmelt.calculations.coexistence_script import LOG_FILE
+from aiida_dnpmelt.calculations.validators import guard_job
 from aiida_dnpmelt.data.potential import PotentialData
 
 INPUT_FILE = "input.in"
@@ -41,6 +42,7 @@ def exit_codes_of(process: type[CalcJob], names: Sequence[str]) -> list[ExitCode
 
 def declare_options(spec: CalcJobProcessSpec, parser_name: str) -> None:
     """Set the defaults of the options of a job that runs LAMMPS in one process."""
+    guard_job(spec)
     options = spec.inputs["metadata"]["options"]
     options["parser_name"].default = parser_name
     options["input_filename"].default = INPUT_FILE

@@ -28,7 +28,7 @@ from aiida_dnpmelt.calculations.lammps_job import (
     missing_species,
     write_potential,
 )
-from aiida_dnpmelt.calculations.validators import fits, validate_seed
+from aiida_dnpmelt.calculations.validators import fits, may_run, validate_seed
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.data.trajectories import describe_flaw
@@ -96,7 +96,7 @@ class LammpsLabelCalculation(CalcJob):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Declare inputs, outputs and exit codes."""
         super().define(spec)
-        spec.input("potential", valid_type=PotentialData, help="Potential that gives the labels.")
+        spec.input("potential", valid_type=PotentialData, validator=may_run, help="Potential that gives the labels.")
         spec.input_namespace(
             "frames",
             dynamic=True,

@@ -24,7 +24,7 @@ from aiida_dnpmelt.calculations.lammps_job import (
 )
 from aiida_dnpmelt.calculations.properties_script import RELEASED_FILE, PropertiesSpec, build_script
 from aiida_dnpmelt.calculations.properties_settings import PropertiesSettings
-from aiida_dnpmelt.calculations.validators import fits, validate_seed
+from aiida_dnpmelt.calculations.validators import fits, may_run, validate_seed
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import LATTICES, lattice_name, repetitions
 
@@ -68,7 +68,7 @@ class LammpsPropertiesCalculation(CalcJob):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Declare inputs, outputs and exit codes."""
         super().define(spec)
-        spec.input("potential", valid_type=PotentialData, help="Interatomic potential.")
+        spec.input("potential", valid_type=PotentialData, validator=may_run, help="Interatomic potential.")
         spec.input(
             "structure",
             valid_type=orm.StructureData,

@@ -34,6 +34,10 @@ def screen_frames(frames: FramesData, settings: orm.Dict) -> dict[str, orm.Data]
     outputs: dict[str, orm.Data] = {"report": orm.Dict(report)}
     if found.kept:
         outputs["frames"] = FramesData(
-            frames.frames.take(found.kept), phase=frames.phase, labeller=frames.labeller, label=frames.label
+            frames.frames.take(found.kept),
+            phase=frames.phase,
+            labeller=frames.labeller,
+            functional=frames.functional,
+            label=frames.label,
         )
     return outputs

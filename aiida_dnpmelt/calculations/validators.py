@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
+from aiida.engine import ProcessSpec
 from pydantic import BaseModel, ValidationError
+
+from aiida_dnpmelt.data.trust import untrusted
+
+
+def may_run(given: orm.Node | Mapping[str, orm.Node] | None, _: Any) -> str | None:
+    """Check that nodes that would be run did not come by an archive that the user does not trust."""
+    nodes = [given] if isinstance(given, orm.Node) else list((given or {}).values())
+    found = untrusted(nodes)
+    if not found:
+        return None
+    node = found[0]
+    what = f"node {node.pk} ({node.label!r}) came by an archive"
+    if isinstance(node, orm.AbstractCode):
+        return f"{what}, and codes of archives never run: make one of this machine, `aiida-dnpmelt setup`"
+    return f"{what} and would be run: if you know where it comes from, `aiida-dnpmelt trust {node.pk}`"
+
+
+def guard_job(spec: ProcessSpec) -> None:
+    """Let the inputs that AiiDA gives to each job refuse what came by an archive: the code, and folders of jobs."""
+    for name in ("code", "remote_folder", "restart_folder"):
+        if name in spec.inputs:
+            spec.inputs[name].validator = may_run
+
+
+def both(*validators: Any) -> Any:
+    """Return a validator that asks several, and returns the first problem."""
+
+    def validate(given: Any, port: Any) -> str | None:
+        return next((problem for each in validators if (problem := each(given, port)) is not None), None)
+
+    return validate
 
 
 def positive(name: str, unit: str, largest: float) -> Any:

@@ -22,6 +22,7 @@ from aiida_dnpmelt.calculations.vasp_settings import VaspSettings
 from aiida_dnpmelt.data.elements import elements
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.physics.frames import LabelledFrames, finite_frames, join_frames
+from aiida_dnpmelt.physics.functional import functional_of
 from aiida_dnpmelt.physics.vasprun import VaspRun, read_stream
 
 Array = NDArray[np.float64]
@@ -140,7 +141,11 @@ def join_pieces(phase: orm.Str, temperature: orm.Float, **pieces: orm.FolderData
     if parts:
         labeller = f"VASP {first.version}, {', '.join(first.potcars)}"
         found["frames"] = FramesData(
-            join_frames(parts), phase=phase.value, labeller=labeller, converged=np.concatenate(converged)
+            join_frames(parts),
+            phase=phase.value,
+            labeller=labeller,
+            functional=functional_of(first.incar, first.potcars),
+            converged=np.concatenate(converged),
         )
     return found
 
@@ -166,7 +171,13 @@ def take_labels(settings: orm.Dict, **runs: FramesData) -> dict[str, FramesData]
         return {}
     first = next(iter(runs.values()))
     joined = join_frames(parts)
-    labels = FramesData(joined, phase=first.phase, labeller=first.labeller, converged=np.concatenate(converged))
+    labels = FramesData(
+        joined,
+        phase=first.phase,
+        labeller=first.labeller,
+        functional=first.functional,
+        converged=np.concatenate(converged),
+    )
     return {"frames": labels}
 
 

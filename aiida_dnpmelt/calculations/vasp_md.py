@@ -8,6 +8,8 @@ from aiida import orm
 from aiida.engine import CalcJobProcessSpec
 from aiida_vasp.calcs.vasp import VaspCalculation
 
+from aiida_dnpmelt.calculations.validators import guard_job
+
 VELOCITIES = "velocities"
 
 
@@ -21,6 +23,7 @@ class VaspMdCalculation(VaspCalculation):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Declare the velocities beside what aiida-vasp declares."""
         super().define(spec)
+        guard_job(spec)
         spec.input(
             VELOCITIES,
             valid_type=orm.ArrayData,

@@ -74,7 +74,7 @@ def work_chains(campaign: str) -> dict[str, list[orm.WorkChainNode]]:
     }
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters=filters, tag="chain", project=["*", _KEY])
     found: dict[str, list[orm.WorkChainNode]] = {}
-    for node, key in query.order_by({"chain": {"id": "asc"}}).iterall():
+    for node, key in query.order_by({"chain": [{"ctime": "asc"}, {"id": "asc"}]}).iterall():
         cell = cell_of(key)
         if cell is not None and cell.campaign == campaign and node.process_status != CUT_SUBMISSION:
             found.setdefault(key, []).append(node)

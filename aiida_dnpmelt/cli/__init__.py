@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sysconfig
+from typing import Any
 
 import click
 
@@ -16,13 +17,17 @@ from aiida_dnpmelt import __version__
 COMMANDS = {
     "setup": ("setup:setup", "Set up a profile, this machine and its codes."),
     "services": ("setup:services", "Start, stop and show PostgreSQL and the daemon."),
+    "migrate": ("migrate:migrate_command", "Move a profile to PostgreSQL."),
     "doctor": ("setup:doctor", "Check all that a run needs, with a remedy for what fails."),
     "import": ("imports:imports", "Store labelled frames and potentials that others made."),
+    "open": ("archives:open_command", "Look into an archive, without taking it in."),
+    "trust": ("archives:trust_command", "Let what came by an archive run."),
     "potential": ("potential:potential", "Show and test potentials."),
     "launch": ("launch:launch", "Launch a work chain."),
     "campaign": ("campaign:campaign", "Launch work chains for many elements, pressures and potentials."),
     "report": ("report:report", "Write the page of a work chain."),
     "browse": ("browse:browse", "Look at melting temperatures in a browser."),
+    "publish": ("publish:publish", "Make a folder for a public repository."),
     "tm": ("tm:tm", "Query melting temperatures."),
     "impact": ("tracing:impact", "List the melting temperatures that stand on a node."),
     "status": ("status:status", "Show the progress of work chains."),
@@ -44,6 +49,16 @@ class LazyGroup(click.Group):
         module, function = COMMANDS[cmd_name][0].split(":")
         command: click.Command = getattr(importlib.import_module(f"{__name__}.{module}"), function)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call a command; what a refusal quotes from a node is printed as `plain` text."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as refusal:
+            from aiida_dnpmelt.report.terminal import plain
+
+            refusal.message = plain(refusal.message)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""

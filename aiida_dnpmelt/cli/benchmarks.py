@@ -11,7 +11,7 @@ import click
 
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
-from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
+from aiida_dnpmelt.cli.tables import FORMATS, echo, echo_rows
 
 
 @click.command("benchmark")
@@ -58,7 +58,7 @@ def _columns(table: Mapping[str, Any]) -> list[str]:
 
 def _print_table(table: Mapping[str, Any]) -> None:
     """Print the rows for the eye, then sources, warnings and gaps."""
-    click.echo(f"{table['element']} ({table['lattice']}), {table['potential_label']}")
+    echo(f"{table['element']} ({table['lattice']}), {table['potential_label']}")
     columns = {name: name.replace("_error_percent", " off/%") for name in _columns(table)}
     rows = [{title: _shown(row[name], name) for name, title in columns.items()} for row in table["rows"]]
     echo_rows(rows, list(columns.values()), "table")
@@ -68,13 +68,13 @@ def _print_table(table: Mapping[str, Any]) -> None:
             source if isinstance(source, str) else "; ".join(f"{key}: {text}" for key, text in sorted(source.items()))
         )
         if listed:
-            click.echo(f"{name}: {listed}")
+            echo(f"{name}: {listed}")
     for name, reason in sorted(table["gaps"].items()):
-        click.echo(f"no {name}: {reason}")
+        echo(f"no {name}: {reason}")
     if table["missing"]:
         click.echo(f"not computed: {', '.join(table['missing'])}")
     for warning in table["warnings"]:
-        click.echo(f"warning: {warning}")
+        echo(f"warning: {warning}")
 
 
 def _shown(value: Any, column: str) -> str:

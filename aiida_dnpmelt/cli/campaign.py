@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_dnpmelt.cli.options import format_option, profile_option
+from aiida_dnpmelt.cli.options import format_option, profile_option, storing_profile_option
 from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def campaign() -> None:
 @click.option("--once", is_flag=True, help="Submit what may run now and end, instead of submitting until the end.")
 @click.option("--retry-failed", is_flag=True, help="Submit the cells that have failed so far once more.")
 @format_option(*FORMATS)
-@profile_option
+@storing_profile_option
 def run(file: Path, dry_run: bool, once: bool, retry_failed: bool, output_format: str) -> None:
     """Submit the cells of the campaign FILE that are missing, a few at once, until all have ended.
 

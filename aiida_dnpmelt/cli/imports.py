@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import format_option, profile_option
-from .tables import FORMATS, echo_rows
+from .archives import import_archive_command
+from .options import format_option, storing_profile_option
+from .tables import FORMATS, echo, echo_rows
 
 if TYPE_CHECKING:
     from aiida_dnpmelt.provenance.importers import Imported
@@ -24,6 +25,9 @@ def imports() -> None:
     """Store labelled frames and potentials that others made, with where they come from."""
 
 
+imports.add_command(import_archive_command)
+
+
 @imports.command("potential")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--origin", default="", help="Where it comes from: text, DOI or URL.")
@@ -31,7 +35,7 @@ def imports() -> None:
 @click.option("--label", default="", help="Label of the node. Default: the name of the file.")
 @click.option("--pair-style", help="Pair style of LAMMPS. Default: what the suffix stands for.")
 @click.option("--code", default="dp@localhost", show_default=True, help="Code that opens a DeePMD model.")
-@profile_option
+@storing_profile_option
 def import_potential_command(
     file: Path, origin: str, licence: str, label: str, pair_style: str | None, code: str
 ) -> None:
@@ -45,7 +49,7 @@ def import_potential_command(
 
     try:
         known = PotentialData.find(file, pair_style)
-        node = known or import_potential(file, pair_style, origin, licence, label, code)
+        node = import_potential(file, pair_style, origin, licence, label, code)
     except NotExistent as error:
         raise click.ClickException(
             f"{error}: run `aiida-dnpmelt setup`, or name a code of DeePMD-kit with --code"
@@ -54,9 +58,9 @@ def import_potential_command(
         raise click.ClickException(str(error)) from error
     row = row_of(node)
     what = f"potential {row['pk']}: {row['label']}, {row['pair_style']}, {' '.join(row['elements'])}"
-    click.echo(f"[OK] {what}, cutoff {row['cutoff_angstrom']:g} Angstrom")
+    echo(f"[OK] {what}, cutoff {row['cutoff_angstrom']:g} Angstrom")
     if node.unfinished:
-        click.echo(f"[!] {node.unfinished}: it is not what its settings meant it to be.")
+        echo(f"[!] {node.unfinished}: it is not what its settings meant it to be.")
     if known is not None:
         click.echo(f"It was stored before and stays as it is, see `aiida-dnpmelt potential show {node.pk}`.")
 
@@ -75,7 +79,7 @@ def import_potential_command(
 @click.option("--sigmas", type=float, help="Drop energies further from the median than so many standard deviations.")
 @click.option("--keep-unconverged", is_flag=True, help="Keep frames whose electrons did not come to self-consistency.")
 @format_option(*FORMATS)
-@profile_option
+@storing_profile_option
 def import_dataset_command(
     path: Path,
     element: str | None,
@@ -121,7 +125,7 @@ def import_dataset_command(
 @click.option("--licence", help="Its licence. Default: the first line of its file LICENSE.")
 @click.option("--code", default="dp@localhost", show_default=True, help="Code that opens DeePMD models.")
 @format_option(*FORMATS)
-@profile_option
+@storing_profile_option
 def import_repository_command(
     path: Path, name: str | None, origin: str | None, licence: str | None, code: str, output_format: str
 ) -> None:

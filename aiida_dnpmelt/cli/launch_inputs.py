@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_dnpmelt.cli.nodes import stored_potential
-from aiida_dnpmelt.cli.options import profile_option
+from aiida_dnpmelt.cli.options import storing_profile_option
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -40,7 +40,8 @@ JOB = (
 RUN = (
     click.option("--dry-run", is_flag=True, help="Say what would be run and what it would cost, and run nothing."),
     click.option("--watch", is_flag=True, help="Show what happens until the end; the run goes on if you leave."),
-    profile_option,
+    click.option("--demo", is_flag=True, help="Mark the result as a demonstration, which `tm list` leaves out."),
+    storing_profile_option,
 )
 COEXISTENCE = (
     *CRYSTAL,
@@ -104,7 +105,7 @@ def launch_chain(
     if values["dry_run"]:
         click.echo(forecast(builder))
         return None
-    return submit_and_tell(builder, values["watch"])
+    return submit_and_tell(builder, values["watch"], values["demo"])
 
 
 def usual_code(potential: PotentialData) -> str:
@@ -184,15 +185,18 @@ def load_code(label: str, option: str = "--code") -> InstalledCode:
 
     :raises ValueError: if there is none of this label; it names the option.
     """
-    from aiida.common.exceptions import NotExistent
-    from aiida.orm import load_code as load
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+    from aiida_dnpmelt.data.trust import own_code
 
     try:
-        return load(label)
+        return own_code(label)
     except NotExistent as exception:
         raise ValueError(
-            f"{option}: there is no code {label!r}: run `aiida-dnpmelt setup`, or give another"
+            f"{option}: there is no code {label!r} of this profile: run `aiida-dnpmelt setup`, or give another"
         ) from exception
+    except MultipleObjectsError as exception:
+        raise ValueError(f"{option}: {exception}") from exception
 
 
 def check(builder: ProcessBuilder) -> None:
@@ -202,14 +206,17 @@ def check(builder: ProcessBuilder) -> None:
         raise click.ClickException(f"{problem.message}")
 
 
-def submit_and_tell(builder: ProcessBuilder, watch: bool) -> WorkChainNode:
+def submit_and_tell(builder: ProcessBuilder, watch: bool, demo: bool) -> WorkChainNode:
     """Submit a work chain, say where to look, watch it if that is wanted, and return it."""
     from aiida.engine import submit
 
     from aiida_dnpmelt.cli.watch import watch_to_end
+    from aiida_dnpmelt.provenance.query import DEMO
 
     check_daemon()
     node = submit(builder)
+    if demo:
+        node.base.extras.set(DEMO, True)
     click.echo(f"work chain {node.pk} is submitted: aiida-dnpmelt status {node.pk}")
     if watch:
         watch_to_end(node)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from aiida.manage.configuration import Profile
 
 DEFAULT_PROFILE = "dnpmelt"
+ARCHIVE = "core.sqlite_zip"
+"""The storage of an archive that was opened."""
 PROFILE_HELP = "Profile to use. Default: 'dnpmelt' if it exists, else the default profile of AiiDA."
 
 profile_name_option = click.option("-p", "--profile", "name", help=PROFILE_HELP)
@@ -27,7 +29,16 @@ def find_profile(name: str | None) -> Profile:
             name = DEFAULT_PROFILE
         return config.get_profile(name)
     except ConfigurationError as exception:
-        raise click.ClickException(f"{exception}: run `aiida-dnpmelt setup` first") from exception
+        what = "there is no default profile, and none was named by --profile" if name is None else exception
+        raise click.ClickException(f"{what}: run `aiida-dnpmelt setup` first") from exception
+
+
+def find_running_profile(name: str | None) -> Profile:
+    """Return the profile as `find_profile`, for a command on what runs; nothing does in that of an archive."""
+    profile = find_profile(name)
+    if profile.storage_backend == ARCHIVE:
+        raise click.ClickException(f"profile '{profile.name}' is an archive that was opened: nothing runs in it")
+    return profile
 
 
 def _load(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
@@ -42,13 +53,33 @@ def _load(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
         load_profile(profile.name, allow_switch=True)
         get_manager().get_profile_storage()
     except ConfigurationError as exception:
-        message = f"the storage of profile '{profile.name}' does not open: run `aiida-dnpmelt doctor`\n{exception}"
+        remedy = "run `aiida-dnpmelt doctor`"
+        if profile.storage_backend == ARCHIVE:
+            remedy = f"open its archive again, or forget it by `aiida-dnpmelt open --close {profile.name}`"
+        message = f"the storage of profile '{profile.name}' does not open: {remedy}\n{exception}"
         raise click.ClickException(message) from exception
 
 
 def profile_option(function: Any) -> Any:
     """Add the option `--profile`: the profile is loaded before the command, which does not see its name."""
     return click.option("-p", "--profile", callback=_load, expose_value=False, help=PROFILE_HELP)(function)
+
+
+def _load_to_store(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    _load(ctx, parameter, value)
+    if ctx.resilient_parsing:
+        return
+    from aiida_dnpmelt.provenance.read_only import check_can_store
+
+    try:
+        check_can_store(f"`{ctx.command_path}` stores what it does")
+    except ValueError as exception:
+        raise click.ClickException(str(exception)) from exception
+
+
+def storing_profile_option(function: Any) -> Any:
+    """Add the option `--profile` for a command that stores nodes: one that only reads archives is refused."""
+    return click.option("-p", "--profile", callback=_load_to_store, expose_value=False, help=PROFILE_HELP)(function)
 
 
 def format_option(*formats: str) -> Any:

@@ -10,9 +10,9 @@ import click
 
 from .benchmarks import potential_benchmark
 from .nodes import stored_frames, stored_potential
-from .options import format_option, profile_option
+from .options import format_option, profile_option, storing_profile_option
 from .plots import check_plot, draw
-from .tables import FORMATS, echo_rows
+from .tables import FORMATS, echo, echo_rows
 
 if TYPE_CHECKING:
     from aiida_dnpmelt.data.frames import FramesData
@@ -50,7 +50,9 @@ def potential_list(element: str | None, output_format: str) -> None:
 
     from aiida_dnpmelt.data.potential import PotentialData
 
-    query = QueryBuilder().append(PotentialData, tag="potential").order_by({"potential": {"id": "asc"}})
+    query = (
+        QueryBuilder().append(PotentialData, tag="potential").order_by({"potential": [{"ctime": "asc"}, {"id": "asc"}]})
+    )
     rows = [row_of(node) for node in query.all(flat=True) if element is None or node.supports([element])]
     echo_rows(rows, COLUMNS, output_format)
 
@@ -77,7 +79,7 @@ def potential_show(identifier: str, output_format: str) -> None:
         click.echo(json.dumps(details, indent=2))
         return
     for name, value in details.items():
-        click.echo(f"{name:16s} {'; '.join(value) if isinstance(value, list) else value}")
+        echo(f"{name:16s} {'; '.join(value) if isinstance(value, list) else value}")
 
 
 @potential.command("test")
@@ -91,7 +93,7 @@ def potential_show(identifier: str, output_format: str) -> None:
 )
 @click.option("--force", is_flag=True, help="Overwrite the file of the plot if it exists.")
 @format_option(*FORMATS)
-@profile_option
+@storing_profile_option
 def potential_test(
     identifier: str, datasets: tuple[str, ...], code: str, plot: Path | None, force: bool, output_format: str
 ) -> None:
@@ -102,9 +104,9 @@ def potential_test(
     """
     from aiida.common.exceptions import NotExistent
     from aiida.engine import run_get_node
-    from aiida.orm import load_code
 
     from aiida_dnpmelt.calculations.deepmd_test import DeepmdTestCalculation
+    from aiida_dnpmelt.data.trust import own_code
     from aiida_dnpmelt.provenance.lineage import seen_frames
     from aiida_dnpmelt.report.parity import write_parity
 
@@ -112,7 +114,7 @@ def potential_test(
     try:
         model = stored_potential(identifier, "POTENTIAL")
         frames = {f"pk_{node.pk}": node for node in stored_frames(datasets, "DATASET")}
-        inputs = {"code": load_code(code), "potential": model, "frames": frames}
+        inputs = {"code": own_code(code), "potential": model, "frames": frames}
         outputs, job = run_get_node(DeepmdTestCalculation, **inputs, metadata={"label": f"test_{model.label}"})
     except NotExistent as error:
         message = f"{error}: run `aiida-dnpmelt setup`, or name a code of DeePMD-kit with --code"

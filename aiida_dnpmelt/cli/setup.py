@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import DEFAULT_PROFILE, find_profile, format_option, profile_name_option
+from .options import DEFAULT_PROFILE, find_profile, find_running_profile, format_option, profile_name_option
 
 if TYPE_CHECKING:
     from aiida_dnpmelt.setup.check import Check
@@ -69,7 +69,7 @@ def services_up(name: str | None, workers: int) -> None:
     from aiida_dnpmelt.setup.services import up
 
     with clear_errors():
-        echo_lines(up(find_profile(name), workers))
+        echo_lines(up(find_running_profile(name), workers))
 
 
 @services.command("down")
@@ -79,7 +79,7 @@ def services_down(name: str | None) -> None:
     from aiida_dnpmelt.setup.services import down
 
     with clear_errors():
-        echo_lines(down(find_profile(name)))
+        echo_lines(down(find_running_profile(name)))
 
 
 @services.command("status")
@@ -90,7 +90,7 @@ def services_status(name: str | None, output_format: str) -> None:
     from aiida_dnpmelt.setup.services import status
 
     with clear_errors():
-        echo_checks(status(find_profile(name)), output_format)
+        echo_checks(status(find_running_profile(name)), output_format)
 
 
 @click.command()

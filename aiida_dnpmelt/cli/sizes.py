@@ -23,7 +23,7 @@ from aiida_dnpmelt.cli.launch_inputs import (
 )
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
-from aiida_dnpmelt.cli.tables import aligned, echo_rows
+from aiida_dnpmelt.cli.tables import aligned, echo, echo_rows
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -162,7 +162,7 @@ def _print_study(pk: int, study: dict[str, Any], added: dict[int, dict[str, floa
     from aiida_dnpmelt.report.words import signed
 
     echo_rows(_rows(study), COLUMNS, "table")
-    click.echo(study_text(study))
+    echo(study_text(study))
     for number, values in added.items():
         shift = signed(values["size_shift_k"], values["size_shift_uncertainty_k"])
         click.echo(

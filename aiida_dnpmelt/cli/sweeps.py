@@ -22,7 +22,7 @@ from aiida_dnpmelt.cli.launch_inputs import (
 )
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
-from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
+from aiida_dnpmelt.cli.tables import FORMATS, echo, echo_rows
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -154,7 +154,7 @@ def sweep(pk: int, plot: Path | None, force: bool, output_format: str) -> None:
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in sweep_rows(details)]
         echo_rows(rows, COLUMNS, output_format)
     if output_format == "table":
-        click.echo(sweep_text(details, curve))
+        echo(sweep_text(details, curve))
     if plot is not None:
         draw(write_sweep, (details, curve), plot)
         if output_format == "table":

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from aiida_dnpmelt.report.terminal import plain
+
 FORMATS = ("table", "json", "csv", "latex")
 _ESCAPED = {**{sign: f"\\{sign}" for sign in "&%$#_{}"}, "\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
 _ESCAPED |= {"^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
@@ -37,6 +39,11 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
+def echo(text: object, err: bool = False) -> None:
+    """Print text that may come from an archive: whatever is in it, the terminal only shows it."""
+    click.echo(plain(str(text)), err=err)
+
+
 def latex(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """Return a table for LaTeX with the rules of the package booktabs."""
     head, *body = (" & ".join(map(_escaped, line)) + r" \\" for line in [columns, *cells])
@@ -45,9 +52,10 @@ def latex(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
 
 
 def _escaped(text: str) -> str:
-    plain = "".join(_ESCAPED.get(sign, sign) for sign in text)
-    return plain.replace(r"T\_m", r"$T_\mathrm{m}$")
+    signs = "".join(_ESCAPED.get(sign, sign) for sign in text)
+    return signs.replace(r"T\_m", r"$T_\mathrm{m}$")
 
 
 def _text(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return plain(text).replace("\n", "\\n")

@@ -14,7 +14,7 @@ from aiida_dnpmelt.cli.listing import list_
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.sizes import size
 from aiida_dnpmelt.cli.sweeps import sweep
-from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
+from aiida_dnpmelt.cli.tables import FORMATS, echo, echo_rows
 from aiida_dnpmelt.cli.tracing import compare_, trace_
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def show(pk: int, output_format: str) -> None:
         if output_format == "json":
             click.echo(json.dumps({"pk": chain, **details}, indent=2))
             return
-        click.echo(melting_text(details))
+        echo(melting_text(details))
         click.echo(f"work chain {chain}; all of it on a page: aiida-dnpmelt report {chain} -o melt.html")
         return
     try:

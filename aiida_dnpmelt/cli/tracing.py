@@ -11,7 +11,7 @@ import click
 from aiida_dnpmelt.cli.listing import echo_points
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
-from aiida_dnpmelt.cli.tables import FORMATS
+from aiida_dnpmelt.cli.tables import FORMATS, echo
 
 _PROGRAMS = ("LAMMPS", "DeePMD-kit", "VASP")
 _MOST = 50
@@ -128,4 +128,4 @@ def compare_(first: int, second: int, output_format: str) -> None:
         click.echo(json.dumps(asdict(found), indent=2))
         return
     for line in comparison_lines(found):
-        click.echo(line)
+        echo(line)

@@ -11,6 +11,10 @@ import click
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
+
+from aiida_dnpmelt.cli.tables import echo
+from aiida_dnpmelt.report.terminal import plain
 
 if TYPE_CHECKING:
     from aiida.orm import WorkChainNode
@@ -24,12 +28,13 @@ COLUMNS = ("run", "guess/K", "stage", "done", "T/K", "solid", "to go")
 
 def progress_table(node: WorkChainNode, runs: Sequence[RunProgress]) -> Table:
     """Return a table of the runs of the last round of a work chain."""
-    table = Table(*COLUMNS, title=f"{node.label or 'TPC'} <{node.pk}>: {node.description or 'no estimate yet'}")
+    title = f"{node.label or 'TPC'} <{node.pk}>: {node.description or 'no estimate yet'}"
+    table = Table(*COLUMNS, title=Text(plain(title)))
     for run in runs:
         table.add_row(
-            run.label,
+            Text(plain(run.label)),
             f"{run.guess_k:.0f}",
-            run.stage or run.state,
+            Text(plain(run.stage or run.state)),
             "" if run.fraction is None else f"{run.fraction:.0%}",
             "" if run.temperature_k is None else f"{run.temperature_k:.0f}",
             "" if run.solid_fraction is None else f"{run.solid_fraction:.2f}",
@@ -53,9 +58,9 @@ def print_status(nodes: Sequence[WorkChainNode]) -> None:
         if node.process_type not in REPORTING:
             console.print(progress_table(node, progress(node)))
             continue
-        click.echo(f"{node.label or node.process_label} <{node.pk}>")
+        echo(f"{node.label or node.process_label} <{node.pk}>")
         for _, line in reports_after(node, 0)[-LAST_REPORTS:]:
-            click.echo(f"  {line}")
+            echo(f"  {line}")
 
 
 def watch_to_end(node: WorkChainNode) -> None:
@@ -77,20 +82,20 @@ def watch_to_end(node: WorkChainNode) -> None:
         click.echo(f"\nThe run goes on: aiida-dnpmelt status {node.pk}. To end it: verdi process kill {node.pk}")
         return
     if "melting_point" in node.outputs:
-        click.echo(node.tools.summary())
+        echo(node.tools.summary())
         click.echo(f"work chain {node.pk}: aiida-dnpmelt tm show {node.pk}, verdi process status {node.pk}")
     elif "melting" in node.outputs:
-        click.echo(node.tools.summary())
+        echo(node.tools.summary())
         click.echo(f"work chain {node.pk}: aiida-dnpmelt report {node.pk}, verdi process status {node.pk}")
     elif "finite_size" in node.outputs:
-        click.echo(node.tools.summary())
+        echo(node.tools.summary())
         click.echo(f"work chain {node.pk}: aiida-dnpmelt tm size {node.pk}, verdi process status {node.pk}")
     elif node.description:
-        click.echo(node.description)
+        echo(node.description)
         if "sweep" in node.outputs:
             click.echo(f"work chain {node.pk}: aiida-dnpmelt tm sweep {node.pk}, verdi process status {node.pk}")
     if not node.is_finished_ok:
-        click.echo(f"work chain {node.pk} did not succeed: {node.exit_message or node.process_state.value}", err=True)
+        echo(f"work chain {node.pk} did not succeed: {node.exit_message or node.process_state.value}", err=True)
         sys.exit(1)
 
 
@@ -108,7 +113,7 @@ def _print_lines(node: WorkChainNode) -> None:
             lines.append(f"{run.label}: {run.stage or run.state}{tenth}{solid}")
         for line in lines:
             if line not in seen:
-                click.echo(line)
+                echo(line)
                 seen.add(line)
         time.sleep(REFRESH_SECONDS)
 
@@ -121,7 +126,7 @@ def _print_reports(node: WorkChainNode) -> None:
     while True:
         ended = node.is_terminated
         for number, line in reports_after(node, last):
-            click.echo(line)
+            echo(line)
             last = number
         if ended:
             return

@@ -37,11 +37,13 @@ class FramesData(TrajectoryData):
         *,
         phase: str = "solid",
         labeller: str = "",
+        functional: str = "",
         converged: NDArray[np.bool_] | None = None,
         **kwargs: Any,
     ) -> None:
         """Take the frames.
 
+        :param functional: density functional of the labels, if they are of one.
         :param converged: whether the electrons of each frame are self-consistent, shape (f,), if it is known.
         :raises ValueError: if the phase is unknown.
         """
@@ -61,6 +63,8 @@ class FramesData(TrajectoryData):
         if converged is not None:
             self.set_array(CONVERGED, np.asarray(converged, dtype=bool))
         self.base.attributes.set_many({"phase": phase, "labeller": labeller, "number_of_frames": len(frames)})
+        if functional:
+            self.base.attributes.set("functional", functional)
 
     @property
     def frames(self) -> LabelledFrames:
@@ -87,6 +91,11 @@ class FramesData(TrajectoryData):
     def labeller(self) -> str:
         """Return what gave the labels, in words."""
         return str(self.base.attributes.get("labeller"))
+
+    @property
+    def functional(self) -> str:
+        """Return the density functional of the labels, empty if there is none or it is not known."""
+        return str(self.base.attributes.get("functional", ""))
 
     def _validate(self) -> bool:
         super()._validate()

@@ -105,7 +105,7 @@ class PotentialData(SinglefileData):
         style = pair_style or pair_style_of(path)
         filters = {"attributes.sha256": checksum(path), "attributes.pair_style": style}
         query = QueryBuilder().append(cls, filters=filters, tag="potential")
-        found: PotentialData | None = query.order_by({"potential": {"id": "asc"}}).first(flat=True)
+        found: PotentialData | None = query.order_by({"potential": [{"ctime": "asc"}, {"id": "asc"}]}).first(flat=True)
         return found
 
     @property

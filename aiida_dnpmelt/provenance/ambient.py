@@ -11,6 +11,7 @@ from aiida.common.links import LinkType
 from aiida_dnpmelt.calculations.cohesion import ENERGY_SCHEMA, refit_relation
 from aiida_dnpmelt.calculations.melting import final_temperature
 from aiida_dnpmelt.provenance.query import MELTING_TYPE, PROCESS_TYPE, melting_points, notation, stored_result
+from aiida_dnpmelt.provenance.read_only import check_can_store
 
 _DOUBTED = "cohesive_energy"
 """Flag of a cohesive energy that is far from the experimental one."""
@@ -84,7 +85,7 @@ def cohesive_energies() -> dict[tuple[str, str], orm.Dict]:
     """
     query = orm.QueryBuilder()
     query.append(orm.Dict, filters={"attributes.schema": ENERGY_SCHEMA})
-    query.order_by({orm.Dict: {"id": "asc"}})
+    query.order_by({orm.Dict: [{"ctime": "asc"}, {"id": "asc"}]})
     found = ((node, node.get_dict()) for node in query.all(flat=True))
     return {
         (values["element"], values["potential_uuid"]): node
@@ -107,6 +108,8 @@ def refit_of(group: str, points: Iterable[AmbientPoint], energies: Iterable[orm.
     nodes: dict[str, orm.Data] = {f"point_{point.node_pk}": orm.load_node(point.node_pk) for point in points}
     nodes.update({f"energy_{node.pk}": node for node in energies})
     known = stored_result("refit_relation", nodes, {"group": group})
+    if known is None:
+        check_can_store(f"there is no stored refit of {group} through just these points, and a new one would be kept")
     return known or refit_relation(group=orm.Str(group), **nodes)
 
 

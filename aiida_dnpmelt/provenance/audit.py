@@ -149,8 +149,8 @@ def _size(case: _Case) -> _Found:
     if studied:
         yield PASSED, f"work chain {studied[-1]} studied the effect of the size with this potential"
     else:
-        atoms = case.point.get("atoms")
-        yield DOUBTED, f"{atoms or 'number not told'} atoms; the effect of the size was not studied with this potential"
+        atoms = f"{case.point['atoms']} atoms; " if "atoms" in case.point else ""
+        yield DOUBTED, f"{atoms}the effect of the size was not studied with this potential"
 
 
 def _superseded(case: _Case) -> _Found:

@@ -18,7 +18,7 @@ def benchmark_of(potential: orm.Data) -> orm.WorkChainNode | None:
         tag="chain",
     )
     query.append(orm.Dict, with_incoming="chain", edge_filters={"label": "table"})
-    query.order_by({"chain": {"id": "desc"}})
+    query.order_by({"chain": [{"ctime": "desc"}, {"id": "desc"}]})
     query.add_projection("chain", "*")
     chain: orm.WorkChainNode | None = query.first(flat=True)
     return chain

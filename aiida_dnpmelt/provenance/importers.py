@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Literal
 
 from aiida.engine import run_get_node
-from aiida.orm import CalcFunctionNode, Code, Data, Dict, Int, QueryBuilder, SinglefileData, load_code
+from aiida.orm import CalcFunctionNode, Code, Data, Dict, Int, QueryBuilder, SinglefileData
 
 from aiida_dnpmelt.calculations.deepmd_show import DeepmdShowCalculation
 from aiida_dnpmelt.calculations.screening import screen_frames
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, DEEPMD_SUFFIXES, PotentialData, pair_style_of
+from aiida_dnpmelt.data.trust import own_code, trust, untrusted
 from aiida_dnpmelt.physics.frames import LabelledFrames
+from aiida_dnpmelt.physics.functional import functional_of
 from aiida_dnpmelt.physics.matching import match
 from aiida_dnpmelt.physics.screening import ScreeningSettings
 
@@ -87,13 +89,16 @@ class DatasetImporter:
     def _store(self, source: Source, found: Dataset, phase: str | None, remark: str, place: str) -> Imported:
         assert found.frames is not None
         checksum = source.sha256
-        node = QueryBuilder().append(FramesData, filters={"attributes.sha256": checksum}).first(flat=True)
+        known = QueryBuilder().append(FramesData, filters={"attributes.sha256": checksum}).all(flat=True)
+        foreign = untrusted(known)  # what an archive says of the file that its frames are from may not be true
+        node = next((each for each in known if each.pk not in {other.pk for other in foreign}), None)
         state: State = "stored" if node is None else "known"
         if node is None:
             node = FramesData(
                 found.frames,
                 phase=phase or _phase_of(found.frames),
                 labeller=str(found.details.get("program", source.kind)),
+                functional=functional_of(found.details.get("incar", {}), found.details.get("potcars", [])),
                 converged=found.converged,
                 label=source.path.name if source.path.is_file() else source.kind,
             )
@@ -173,8 +178,12 @@ def import_potential(
     :raises OSError: if the file cannot be read.
     :raises aiida.common.exceptions.NotExistent: if a job is needed and there is no such code.
     """
+    known = PotentialData.find(path, pair_style)
+    if known is not None:
+        trust([known])  # an archive brought it, and now the user gives the very file
+        return known
     if (pair_style or pair_style_of(path)) == DEEPMD:
-        return PotentialData.find(path, DEEPMD) or _show(path, origin, licence, label, load_code(code))
+        return _show(path, origin, licence, label, own_code(code))
     return PotentialData.get_or_create(path, pair_style, origin=origin, licence=licence, label=label)
 
 

@@ -19,6 +19,7 @@ from aiida_dnpmelt.provenance.ancestry import batches
 from aiida_dnpmelt.provenance.conditions import Condition
 from aiida_dnpmelt.provenance.labels import Labels, labels_of
 from aiida_dnpmelt.provenance.marks import LEFT_OUT
+from aiida_dnpmelt.provenance.read_only import check_can_store
 
 PROCESS_TYPE = "aiida.workflows:dnpmelt.tpc"
 MELTING_TYPE = "aiida.workflows:dnpmelt.melting"
@@ -305,7 +306,8 @@ def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
         filters=filters,
         project=["id", "attributes"],
     )
-    rows = query.order_by({"chain": {"id": "desc"}}).all()
+    # After an import the numbers of nodes do not tell which one is later.
+    rows = query.order_by({"chain": [{"ctime": "desc"}, {"id": "desc"}]}).all()
     unfinished, of_studies, demos = _unfinished(), _called_by(SIZE_TYPE), _demos()
     labels = labels_of({row[4]["potential_uuid"] for row in rows})
     for pk, uuid, created, node_pk, values in rows:
@@ -384,7 +386,10 @@ def melting_curve_of(points: Sequence[MeltingPoint]) -> orm.Dict:
     """
     curve_points([point.details for point in points])
     nodes = {f"point_{point.node_pk}": orm.load_node(point.node_pk) for point in points}
-    return stored_result("melting_curve", nodes) or melting_curve(**nodes)
+    known = stored_result("melting_curve", nodes)
+    if known is None:
+        check_can_store("there is no stored curve through just these points, and a new one would be kept")
+    return known or melting_curve(**nodes)
 
 
 def stored_curve(pk: int) -> orm.Dict:

@@ -54,6 +54,7 @@ _FUNCTIONS = {
     "structures": PREPARATION,
     "exploration_runs": PREPARATION,
 }
+_PREPARING = ("complete_settings", "tabulated_melting_temperature", "cell_repetitions")
 _OF_RESULT = "melting_result"
 _JOB_PREFIX = "aiida.calculations:"
 _RESTART = "parent_folder"
@@ -113,6 +114,8 @@ def _kind(node: Node) -> str:
     if module.endswith("provenance.importers"):
         return IMPORT
     name = module.rpartition(".")[2]
+    if function in _PREPARING:
+        return PREPARATION
     if name == "melting" and function != _OF_RESULT:
         return PREPARATION
     return _FUNCTIONS.get(name, OTHER)

@@ -27,6 +27,7 @@ _RESULTS = ("results", "misc")
 """Labels of the outputs that say what a job has cost, and which version of a program ran."""
 _VERSIONS = {"lammps_version": "LAMMPS", "deepmd_version": "DeePMD-kit", "version": "VASP"}
 _OF_NODES = {"core": "aiida-core", "plugin": "aiida-dnpmelt"}
+_VASP = ("vasp.vasp", "dnpmelt.vasp_md")
 _FEW = 12
 """Values of one kind that are named one by one."""
 
@@ -280,8 +281,7 @@ class _Facts:
         given = attributes_of(potcars, "title", "symbol", "sha512", "functional")
         read = [self._frames[node.pk] for node in self._made_frames(nodes)]
         incars = [each["labels_incar"] for each in read if each["labels_incar"]]
-        if potcars:
-            incars += self._inputs_named(jobs, "parameters")
+        incars += self._inputs_named([job for job in jobs if job.process_type.endswith(_VASP)], "parameters")
         titles = sorted({title for each in read for title in each["labels_potcars"] or ()})
         return {"incar": _shared(incars), "potcars": [_known(values) for values in given.values()] or titles}
 

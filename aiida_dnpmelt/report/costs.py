@@ -26,8 +26,8 @@ _BY_CALL = {
     "coexistence_": MODELS,
     "seed_": MODELS,
     "correction": AT_TM,
-    "solid": BULK,
-    "liquid": BULK,
+    "crystal": BULK,
+    "melt": BULK,
 }
 _VERSIONS = {"deepmd_version": "DeePMD-kit", "lammps_version": "LAMMPS"}
 _OF_NODES = {"core": "aiida-core", "plugin": "aiida-dnpmelt"}

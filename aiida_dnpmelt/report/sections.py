@@ -11,6 +11,7 @@ from aiida_dnpmelt.calculations.melting_point import whole_runs
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.data.runs import from_node
 from aiida_dnpmelt.physics.run import CoexistenceRun
+from aiida_dnpmelt.provenance.audit import STATES, audit
 from aiida_dnpmelt.report import words
 from aiida_dnpmelt.report.chains import LEARNING, TEACHER, Chain, called, given, namespace, output, state
 from aiida_dnpmelt.report.citations import citations
@@ -33,10 +34,26 @@ def sections(chain: Chain, spent: Costs) -> list[Section]:
         calibration(chain),
         parity(chain),
         cost(spent),
+        checks(chain),
         provenance(chain, spent),
         Section("cite", "How to cite", [Items(citations("DeePMD-kit" in spent.versions))]),
     )
     return [section for section in made if section is not None and section.blocks]
+
+
+def checks(chain: Chain) -> Section | None:
+    """Return what the checks of the result found, the gravest first; none without a result."""
+    result = output(chain.node, "melting") or output(chain.node, "melting_point")
+    if result is None:
+        return None
+    found = sorted(audit(result.pk), key=lambda finding: STATES.index(finding.state))
+    table = Table(
+        "What a referee asks first. Doubted is not wrong: it is what to look at.",
+        ("state", "check", "reason"),
+        [(finding.state, finding.check, finding.reason) for finding in found],
+        left=frozenset(("state", "check", "reason")),
+    )
+    return Section("checks", "Checks", [table])
 
 
 def uncertainty(chain: Chain) -> Section | None:

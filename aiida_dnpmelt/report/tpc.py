@@ -93,8 +93,10 @@ def print_point(point: MeltingPoint) -> None:
     """Print a melting point and how to go on from it."""
     from rich.console import Console
 
+    from aiida_dnpmelt.report.terminal import plain
+
     console = Console(highlight=False)
-    console.print(point_text(point.details), markup=False, soft_wrap=True)
+    console.print(plain(point_text(point.details)), markup=False, soft_wrap=True)
     if point.unfinished:
         console.print("the training of its potential had not ended", style="yellow")
     if point.superseded:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiida_dnpmelt.provenance.query import notation
 from aiida_dnpmelt.provenance.trace import Cost, Stage, Trace
+from aiida_dnpmelt.report.terminal import plain
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -23,14 +24,14 @@ def trace_tree(trace: Trace) -> Tree:
     from rich.text import Text
     from rich.tree import Tree
 
-    root = Tree(Text(headline(trace.result), style="bold"))
+    root = Tree(Text(plain(headline(trace.result)), style="bold"))
     for generation, stages in groupby(trace.stages, key=lambda stage: stage.generation):
         name = f"generation {generation} of models" if generation else "before the first models"
         branch = root.add(Text(name)) if any(stage.generation for stage in trace.stages) else root
         for stage in stages:
             leaf = branch.add(Text(f"{stage.kind}{cost_text(stage.cost)}", style="bold"))
             for line in fact_lines(stage):
-                leaf.add(Text(line))
+                leaf.add(Text(plain(line)))
     root.add(Text(f"{len(trace.ancestry.nodes)} nodes in all{cost_text(trace.cost)}"))
     return root
 
@@ -79,7 +80,7 @@ def _named(values: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_text(each)}" for name, each in value.items())
+        return ", ".join(f"{name} {_text(each)}" for name, each in value.items() if each not in ([], {}, ""))
     if isinstance(value, Sequence) and not isinstance(value, str):
         more = len(value) - _MOST
         shown = "; ".join(map(_text, value[:_MOST]))

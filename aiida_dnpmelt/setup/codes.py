@@ -7,7 +7,9 @@ from enum import Enum
 from pathlib import Path
 
 from aiida.common.exceptions import NotExistent
-from aiida.orm import Computer, InstalledCode, load_code
+from aiida.orm import Computer, InstalledCode
+
+from aiida_dnpmelt.data.trust import own_code
 
 from .engines import Engine, find_command
 
@@ -45,11 +47,20 @@ def ensure_computer(workdir: Path, label: str = LOCALHOST) -> tuple[Computer, St
 
     Jobs start at once, in `workdir`, at a low priority: local transport, no scheduler, no login shell, no long wait for
     a look.
+
+    :raises ValueError: if there is one of that label that nobody has configured, as those of archives.
     """
     try:
-        return Computer.collection.get(label=label), Step(State.KEPT, f"computer '{label}' exists")
+        known = Computer.collection.get(label=label)
     except NotExistent:
-        pass
+        known = None
+    if known is not None:
+        if not known.is_configured:
+            raise ValueError(
+                f"computer '{label}' is not configured: it came by an archive, or an earlier setup was ended; rename "
+                f"it, `verdi computer relabel {label} {label}-{known.pk}`, and run setup again"
+            )
+        return known, Step(State.KEPT, f"computer '{label}' exists")
     computer = Computer(
         label=label,
         hostname="localhost",
@@ -74,7 +85,7 @@ def ensure_code(engine: Engine, computer: Computer) -> tuple[InstalledCode, Step
     """
     full_label = f"{engine.label}@{computer.label}"
     try:
-        code = load_code(full_label)
+        code = own_code(full_label)
     except NotExistent:
         code = InstalledCode(
             computer=computer,

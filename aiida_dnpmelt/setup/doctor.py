@@ -15,6 +15,7 @@ from aiida.orm import Group, InstalledCode, QueryBuilder
 
 from .check import Check
 from .install import LABELS
+from .profile import ARCHIVE
 from .services import UP, check_broker, check_daemon, check_postgres
 
 LAMMPS_PLUGIN = "dnpmelt.coexistence"
@@ -34,6 +35,9 @@ INSTALL = f"install it, `pip install aiida-dnpmelt[engines]`, and {SETUP}"
 def examine(profile: Profile) -> Iterator[Check]:
     """Yield the result of every check of a profile."""
     yield Check("profile", True, f"'{profile.name}' of {get_config().dirpath}")
+    if profile.storage_backend == ARCHIVE:
+        yield check_storage(profile)  # nothing runs in an archive that was opened
+        return
     yield from check_postgres(profile)
     storage = check_storage(profile)
     yield storage

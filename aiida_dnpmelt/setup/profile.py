@@ -22,6 +22,7 @@ from .postgres_url import check_empty_database, storage_config
 BROKER = "core.zeromq"
 SQLITE = "core.sqlite_dos"
 POSTGRES = "core.psql_dos"
+ARCHIVE = "core.sqlite_zip"
 EMAIL = "aiida@localhost"
 POLL_INTERVAL = 10
 """Seconds between two looks of a process at its children, in case their message is lost; AiiDA's default is 60."""
@@ -40,6 +41,8 @@ def ensure_profile(name: str) -> Iterator[Step]:
     if backend == POSTGRES and _cluster_folder(name) is not None:
         yield from ensure_postgres_profile(name)
         return
+    if backend == ARCHIVE:
+        raise ProfileError(f"profile '{name}' is an archive that was opened: name another one with --profile")
     if backend is None:
         _create(name, SQLITE, {})
         yield Step(State.MADE, f"profile '{name}' on SQLite")
@@ -101,6 +104,15 @@ def ensure_url_profile(name: str, url: str) -> Iterator[Step]:
     yield from _configure(name)
 
 
+def check_profile_name(name: str) -> None:
+    """Check that a name is fit for a profile and its files.
+
+    :raises ProfileError: if it is not.
+    """
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) is None:
+        raise ProfileError(f"the name of a profile is made of letters, digits, '_', '.' and '-', not '{name}'")
+
+
 def cluster_of(profile: Profile) -> Cluster | None:
     """Return the cluster of our own that holds the storage of a profile, or `None` if there is none."""
     folder = _cluster_folder(profile.name)
@@ -128,8 +140,7 @@ def _storage_backend(name: str) -> str | None:
 
     :raises ProfileError: if `name` is not fit for file names.
     """
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) is None:
-        raise ProfileError(f"the name of a profile is made of letters, digits, '_', '.' and '-', not '{name}'")
+    check_profile_name(name)
     config = get_config(create=True)
     if name not in config.profile_names:
         return None

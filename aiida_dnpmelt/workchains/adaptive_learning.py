@@ -24,7 +24,7 @@ from aiida_dnpmelt.calculations.learning_plan import LearningPlan, WarmStart
 from aiida_dnpmelt.calculations.melting_point import tabulated_melting_temperature
 from aiida_dnpmelt.calculations.structures import coexistence_cell
 from aiida_dnpmelt.calculations.training import frames_arguments
-from aiida_dnpmelt.calculations.validators import fits, validate_seed
+from aiida_dnpmelt.calculations.validators import fits, may_run, validate_seed
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
@@ -91,6 +91,7 @@ class AdaptiveLearningWorkChain(WorkChain):
             "potentials",
             dynamic=True,
             valid_type=PotentialData,
+            validator=may_run,
             required=False,
             help="Models to explore with before any training, as `seed_1`, ... for each seed of the training.",
         )
@@ -98,6 +99,7 @@ class AdaptiveLearningWorkChain(WorkChain):
             "uncompressed",
             dynamic=True,
             valid_type=PotentialData,
+            validator=may_run,
             required=False,
             help="The same models, not compressed: with them also the first training begins warm.",
         )

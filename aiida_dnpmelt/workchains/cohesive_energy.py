@@ -25,7 +25,7 @@ from aiida_dnpmelt.calculations.cohesive_energy import (
 from aiida_dnpmelt.calculations.cohesive_settings import VaspCohesiveSettings
 from aiida_dnpmelt.calculations.lammps_properties import validate_crystal
 from aiida_dnpmelt.calculations.properties_settings import PropertiesSettings
-from aiida_dnpmelt.calculations.validators import explain, fits
+from aiida_dnpmelt.calculations.validators import explain, fits, may_run
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.cohesion import RELATIONS
 from aiida_dnpmelt.physics.crystals import lattice_name
@@ -49,14 +49,16 @@ class CohesiveEnergyWorkChain(WorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Declare inputs, outline, outputs and exit codes."""
         super().define(spec)
-        spec.input("code", valid_type=orm.AbstractCode, help="LAMMPS for a potential, or VASP.")
+        spec.input("code", valid_type=orm.AbstractCode, validator=may_run, help="LAMMPS for a potential, or VASP.")
         spec.input(
             "structure",
             valid_type=orm.StructureData,
             validator=validate_crystal,
             help="Crystal of an element, any cell of it: fcc, bcc, hcp or diamond.",
         )
-        spec.input("potential", valid_type=PotentialData, required=False, help="Interatomic potential.")
+        spec.input(
+            "potential", valid_type=PotentialData, validator=may_run, required=False, help="Interatomic potential."
+        )
         spec.input(
             "settings",
             valid_type=orm.Dict,

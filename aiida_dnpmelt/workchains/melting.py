@@ -15,7 +15,7 @@ from aiida_dnpmelt.calculations.melting import (
     melting_result,
 )
 from aiida_dnpmelt.calculations.melting_point import tabulated_melting_temperature
-from aiida_dnpmelt.calculations.validators import fits, validate_seed
+from aiida_dnpmelt.calculations.validators import fits, may_run, validate_seed
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.workchains.adaptive_learning import AdaptiveLearningWorkChain
 from aiida_dnpmelt.workchains.exploration import ExplorationWorkChain
@@ -46,6 +46,7 @@ class MeltingWorkChain(WorkChain):
         spec.input(
             "teacher",
             valid_type=PotentialData,
+            validator=may_run,
             required=False,
             help="The teacher, where it is a potential: its own T_m is computed as well, for comparison.",
         )

@@ -12,7 +12,7 @@ from aiida_dnpmelt.calculations.bulk_phases import BulkSettings, bulk_inputs, me
 from aiida_dnpmelt.calculations.coexistence_settings import ONE_PHASE, CoexistenceSettings
 from aiida_dnpmelt.calculations.lammps_job import missing_species
 from aiida_dnpmelt.calculations.structures import coexistence_cell
-from aiida_dnpmelt.calculations.validators import fits, validate_seed
+from aiida_dnpmelt.calculations.validators import fits, may_run, validate_seed
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import orthogonal_cell
 from aiida_dnpmelt.workchains.coexistence import CoexistenceWorkChain
@@ -48,7 +48,7 @@ class MeltingPropertiesWorkChain(WorkChain):
             help="Melting point of the potential, see the reference of the schema.",
         )
         spec.input("structure", valid_type=orm.StructureData, help="Crystal that melts, any cell of it.")
-        spec.input("potential", valid_type=PotentialData, help="Interatomic potential.")
+        spec.input("potential", valid_type=PotentialData, validator=may_run, help="Interatomic potential.")
         spec.input(
             "bulk",
             valid_type=orm.Dict,

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from aiida_dnpmelt.calculations.lammps_job import missing_species
 from aiida_dnpmelt.calculations.properties import GIVEN, OTHER, property_table, validate_values
 from aiida_dnpmelt.calculations.properties_settings import PropertiesSettings
-from aiida_dnpmelt.calculations.validators import explain
+from aiida_dnpmelt.calculations.validators import explain, may_run
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.workchains.properties import PropertiesWorkChain, validate_species
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
@@ -36,11 +36,16 @@ class PotentialBenchmarkWorkChain(WorkChain):
         spec.input(
             "reference_potential",
             valid_type=PotentialData,
+            validator=may_run,
             required=False,
             help="Another potential to compare with, such as the teacher.",
         )
         spec.input(
-            "reference_code", valid_type=orm.AbstractCode, required=False, help="LAMMPS that runs it, if not `code`."
+            "reference_code",
+            valid_type=orm.AbstractCode,
+            validator=may_run,
+            required=False,
+            help="LAMMPS that runs it, if not `code`.",
         )
         spec.input(
             "values",

@@ -25,6 +25,7 @@ from aiida_dnpmelt.calculations.melting_point import (
 from aiida_dnpmelt.calculations.structures import coexistence_cell
 from aiida_dnpmelt.calculations.validators import (
     fits,
+    may_run,
     positive,
     validate_pressure,
     validate_repetitions,
@@ -63,7 +64,7 @@ class TPCWorkChain(WorkChain):
         """Declare inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.input("structure", valid_type=orm.StructureData, help="Crystal that melts, any cell of it.")
-        spec.input("potential", valid_type=PotentialData, help="Interatomic potential.")
+        spec.input("potential", valid_type=PotentialData, validator=may_run, help="Interatomic potential.")
         spec.input(
             "pressure",
             valid_type=orm.Float,

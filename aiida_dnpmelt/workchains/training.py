@@ -11,7 +11,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, appen
 from aiida_dnpmelt.calculations.deepmd_settings import SECTIONS
 from aiida_dnpmelt.calculations.deepmd_train import DeepmdTrainCalculation
 from aiida_dnpmelt.calculations.training import complete_settings, frames_arguments, summarise_trainings
-from aiida_dnpmelt.calculations.validators import positive, validate_seeds
+from aiida_dnpmelt.calculations.validators import may_run, positive, validate_seeds
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.workchains.deepmd_training import DeepmdTrainingWorkChain
@@ -95,6 +95,7 @@ class TrainingWorkChain(WorkChain):
         spec.input_namespace(
             "parent_models",
             valid_type=PotentialData,
+            validator=may_run,
             dynamic=True,
             required=False,
             help="Models to begin with, not compressed, as `seed_1`, ... for each seed that has one.",

@@ -7,7 +7,7 @@ from aiida.engine import ExitCode, ProcessHandlerReport, ProcessSpec, process_ha
 from aiida_vasp.workchains.v2.vasp import VaspWorkChain
 
 from aiida_dnpmelt.calculations.lammps_exploration import validate_phase
-from aiida_dnpmelt.calculations.validators import positive
+from aiida_dnpmelt.calculations.validators import guard_job, positive
 from aiida_dnpmelt.calculations.vasp_frames import XML, go_on_from, join_pieces
 from aiida_dnpmelt.calculations.vasp_md import VaspMdCalculation
 from aiida_dnpmelt.data.frames import FramesData
@@ -46,6 +46,7 @@ class VaspMdWorkChain(VaspWorkChain):
             validator=positive("temperature", "K", 20_000),
             help="Temperature in K that the frames are from or meant for.",
         )
+        guard_job(spec)
         spec.inputs["max_iterations"].default = lambda: orm.Int(_MOST_PIECES)
         for port in spec.outputs.values():
             port.required = False  # a job that was cut has not all of them

@@ -37,7 +37,8 @@ def test_list_is_a_table_of_what_counts(tm):
     chain = store()
     store(**invalid(pressure_gpa=3.0))
     lines = tm("list").output.splitlines()
-    assert len(lines) == 2
+    assert len(lines) == 3
+    assert lines[2].startswith("1 more left out (1 invalid)")
     assert lines[1].split()[:6] == [str(chain.pk), "Cu", "fcc", "0", "1326(5)", "1317"]
     assert "valid" in lines[1]
     everything = tm("list", "--all").output.splitlines()

@@ -70,6 +70,7 @@ def reader(aiida_profile: Any, tmp_path_factory: pytest.TempPathFactory, potenti
     clone.mkdir(parents=True)
     (clone / "vasprun.xml").write_text(vasprun(copper_frames(2, seed=9, rattle=0.05)))
     (folder / "copper.yaml").write_text("c11_gpa: {value: 176.2, source: Overton and Gaffney 1955}")
+    (folder / "results.aiida").write_bytes(b"only its name is looked at")
     (folder / "Al-0.pb").write_bytes(b"only its name is looked at")
     (folder / "literature.csv").write_text("pressure_gpa,temperature_k,source\n0,1358,a handbook\n")
     bulk("Zr", "bcc", a=3.6, cubic=True).write(folder / "bcc_zr.cif")

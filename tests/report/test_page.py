@@ -23,6 +23,7 @@ ANCHORS = (
     "calibration",
     "parity",
     "cost",
+    "checks",
     "provenance",
     "cite",
 )
@@ -280,7 +281,7 @@ def test_coexistence_alone_has_a_page(computer):
     found = Reader(write_html(tpc))
     assert f"{notation(point['melting_temperature_k'], point['standard_uncertainty_k'])} K" in found.text
     assert HOSTILE in found.text
-    assert found.anchors() == ("temperatures", "coexistence", "cost", "provenance", "cite")
+    assert found.anchors() == ("temperatures", "coexistence", "cost", "checks", "provenance", "cite")
     assert "DeePMD-kit:" not in found.text
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from aiida_dnpmelt.calculations.label_settings import LabelSettings
 from aiida_dnpmelt.calculations.lammps_label import LammpsLabelCalculation, starts_of
 from aiida_dnpmelt.calculations.screening import screen_frames
-from aiida_dnpmelt.calculations.validators import explain, fits
+from aiida_dnpmelt.calculations.validators import explain, fits, may_run
 from aiida_dnpmelt.calculations.vasp_frames import (
     LABEL,
     MELT,
@@ -43,7 +43,7 @@ class VaspLabelWorkChain(WorkChain):
         """Declare inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.expose_inputs(LammpsLabelCalculation, include=("frames", "settings", "seed"))
-        spec.input("code", valid_type=orm.AbstractCode, help="VASP.")
+        spec.input("code", valid_type=orm.AbstractCode, validator=may_run, help="VASP.")
         spec.input(
             "potential_family",
             valid_type=orm.Str,

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from aiida import orm
+from physics.labelled import labelled
+from provenance.stored_points import invalid
+from provenance.stored_traces import coexistence, job, lineage, made
+from report.stored_melting import give, potential, unstored_potential
+
+from aiida_dnpmelt.data.frames import FramesData
+from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.provenance.audit import audit
+
+
+def states(pk: int) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for finding in audit(pk):
+        assert finding.reason
+        found.setdefault(finding.check, []).append(finding.state)
+    return found
+
+
+@pytest.fixture
+def clean(aiida_profile_clean, aiida_localhost):
+    """Give the computer of a clean profile."""
+    return aiida_localhost
+
+
+def test_a_potential_that_was_not_learned_is_judged_by_its_runs(clean, potentials_folder):
+    eam = PotentialData.from_file(potentials_folder / "Cu_u3.eam").store()
+    code = orm.InstalledCode(computer=clean, filepath_executable="/bin/lmp", label="lmp").store()
+    facts = {"found_lattice": "fcc", "found_lattice_share": 0.9, "target_reached": True, "target_uncertainty_k": 10.0}
+    found = states(coexistence(clean, code, eam, **facts).pk)
+    assert {check: each for check, each in found.items() if each != ["passed"]} == {"size": ["doubted"]}
+
+
+def test_what_is_wrong_with_the_number_is_told(clean):
+    code = orm.InstalledCode(computer=clean, filepath_executable="/bin/lmp", label="lmp").store()
+    lost = states(coexistence(clean, code, potential("eam"), **invalid(target_uncertainty_k=5.0)).pk)
+    assert (lost["verdict"], lost["uncertainty"], lost["crystal"]) == (["failed"], ["failed"], ["unknown"])
+    facts = {"verdict": "unfinished", "found_lattice": "bcc", "target_uncertainty_k": 1.0, "target_reached": False}
+    other = states(coexistence(clean, code, potential("eam"), pressure_gpa=9.0, **facts).pk)
+    assert (other["verdict"], other["uncertainty"], other["crystal"]) == (["doubted"], ["doubted"], ["failed"])
+    again = coexistence(clean, code, potential("eam"), pressure_gpa=9.0, **facts)
+    assert states(again.pk)["superseded"] == ["passed"]
+
+
+def test_frames_that_vasp_labelled_are_followed_to_the_rule_that_judged_them(clean):
+    found = states(lineage(clean).chain.pk)
+    assert found["outlier rule"] == ["passed"]
+    assert found["unconverged labels"] == ["unknown"]
+    assert found["seeds"] == ["passed"]
+    assert found["versions"] == ["passed"]
+
+
+def test_frames_nobody_judged_and_unconverged_ones_are_told(clean):
+    known = np.array([True, False, True])
+    bare = FramesData(labelled(3, 8, seed=3), phase="liquid", labeller="VASP 6", converged=known).store()
+    dp = orm.InstalledCode(computer=clean, filepath_executable="/bin/dp", label="dp").store()
+    training = job(clean, "dnpmelt.deepmd_train", code=dp, frames__bare=bare)
+    model = made(training, "potential", unstored_potential("bare"))
+    findings = {finding.check: finding for finding in audit(coexistence(clean, dp, model).pk)}
+    assert findings["outlier rule"].state == "doubted"
+    assert (findings["unconverged labels"].state, "1 frames" in findings["unconverged labels"].reason) == (
+        "failed",
+        True,
+    )
+    assert findings["seeds"].state == "failed"
+    assert training.uuid in findings["seeds"].reason
+
+
+def test_a_data_set_that_does_not_tell_its_units_is_doubted(clean):
+    dp = orm.InstalledCode(computer=clean, filepath_executable="/bin/dp", label="dp").store()
+    nodes = {}
+    for name, source in (("a", "deepmd/raw"), ("b", "OUTCAR")):
+        nodes[f"frames__{name}"] = FramesData(labelled(2, 8, seed=ord(name)), phase="solid", labeller="VASP")
+        nodes[f"frames__{name}"].base.attributes.set("source", source)
+    training = job(clean, "dnpmelt.deepmd_train", code=dp, seed=orm.Int(1), **nodes)
+    model = made(training, "potential", unstored_potential("of sets"))
+    found = states(coexistence(clean, dp, model).pk)
+    assert found["units of imported frames"] == ["passed", "doubted"]
+
+
+def deep(clean, deviations: dict[str, float], temperature: float = 1326.0):
+    """Return the findings of a learned model whose committee deviated so much in the last exploration."""
+    model = potential("a model")
+    learning = orm.WorkChainNode(process_type="aiida.workflows:dnpmelt.adaptive_learning").store()
+    runs = {
+        phase: [
+            {"temperature_k": 900.0, "frames_seen": 9, "largest_deviation_ev_per_angstrom": 9.0},
+            {"temperature_k": 1300.0, "frames_seen": 31, "largest_deviation_ev_per_angstrom": value},
+        ]
+        for phase, value in deviations.items()
+    }
+    decision = {"thresholds_ev_per_angstrom": {"converged": 0.13}, "deviations": runs}
+    give(learning, potentials__seed_1=model, decisions__iteration_02=orm.Dict(decision))
+    dp = orm.InstalledCode(computer=clean, filepath_executable="/bin/dp", label="dp").store()
+    return coexistence(clean, dp, model, melting_temperature_k=temperature)
+
+
+def test_the_deviation_at_the_melting_temperature_is_that_of_the_nearest_run(clean):
+    chain = deep(clean, {"solid": 0.05, "liquid": 0.2})
+    found = [finding for finding in audit(chain.pk) if finding.check == "deviation at T_m"]
+    assert [(finding.state, finding.reason[:6]) for finding in found] == [("doubted", "liquid"), ("passed", "solid ")]
+
+
+def test_what_holds_no_melting_temperature_is_refused(clean):
+    with pytest.raises(ValueError, match="no melting temperature"):
+        audit(orm.Int(1).store().pk)
