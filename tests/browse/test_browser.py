@@ -10,7 +10,7 @@ import pytest
 from aiida import orm
 from aiida.storage.sqlite_zip.backend import SqliteZipBackend
 from aiida.tools.archive import create_archive
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 from provenance.stored_points import store
 from report.browser import chromium
 
@@ -24,6 +24,7 @@ QUIET = [
     "--disable-background-networking",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+BOX = "xpath=//*[local-name()='svg']//*[local-name()='a'][@*[contains(., '/training-1')]]"
 PHONE = {"width": 390, "height": 800}
 
 
@@ -68,7 +69,10 @@ def test_one_clicks_from_the_table_to_the_frames(learned, window):
         expect(title).to_have_text("Melting temperature of Cu")
         window.get_by_role("link", name="Lineage").click()
         expect(title).to_have_text("What it stands on")
-        window.locator("svg a").last.click()
+        _click(window, window.locator(BOX).first)
+        expect(title).to_have_text("Training, generation 1")
+        window.get_by_role("link", name="the lineage").click()
+        window.get_by_role("link", name="given").click()
         expect(title).to_have_text("Given")
         window.locator("tr", has_text="FramesData").get_by_role("link").click()
         expect(window.locator("main")).to_contain_text("3 frames of 4 atoms, liquid")
@@ -85,12 +89,9 @@ def test_charts_are_drawn_and_points_lead_to_their_pages(learned, curve, window)
         points.first.wait_for()
         assert points.count() == 3
         assert window.locator(".chart .js-fill").count() == 1
-        box = points.first.bounding_box()
-        assert box is not None
-        window.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        points.first.hover(force=True)
         window.locator(".chart .hoverlayer .hovertext").wait_for()
-        window.mouse.down()
-        window.mouse.up()
+        _click(window, points.first)
         window.wait_for_url("**/point/*")
         window.goto(f"{server.address}/experiment")
         window.locator(".chart .scatterlayer .point").first.wait_for()
@@ -137,6 +138,13 @@ def test_nothing_is_stored_by_looking(learned, curve):
         ):
             assert client.get(page).status_code == 200
     assert nodes() == before
+
+
+def _click(window: Page, target: Locator) -> None:
+    """Click in the middle of what is drawn, whatever lies over it."""
+    box = target.bounding_box()
+    assert box is not None
+    window.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
 def _profile() -> str:
