@@ -4,6 +4,7 @@ import socket
 from uuid import uuid4
 
 import pytest
+from aiida import orm
 from provenance.stored_points import store
 
 from aiida_dnpmelt.browse import policies
@@ -15,13 +16,13 @@ from .pages import Page
 PAGES = ("/", "/pressure", "/experiment", "/nowhere", "/point/1", "/static/browse.css")
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "NONSENSE"])
 @pytest.mark.parametrize("path", ["/", "/node/1", "/nowhere"])
-def test_only_questions_are_answered(guest, method, path):
-    answer = guest.ask(path, method)
-    assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET, HEAD"
-    assert answer.headers["content-security-policy"] == policies.PLAIN
+def test_only_questions_are_answered(guest, path):
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "NONSENSE"):
+        answer = guest.ask(path, method)
+        assert answer.status_code == 405, method
+        assert answer.headers["allow"] == "GET, HEAD"
+        assert answer.headers["content-security-policy"] == policies.PLAIN
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -134,3 +135,14 @@ def test_each_answer_sees_what_others_have_stored(visitor):
     chain = store()
     assert visitor.see("/").links["1326(5)"] == f"/point/{chain.uuid}"
     visitor.refused(f"/point/{uuid4()}", 404)
+
+
+def test_nothing_is_stored_by_looking(visitor, learned):
+    def nodes() -> set[tuple[object, ...]]:
+        return set(map(tuple, orm.QueryBuilder().append(orm.Node, project=["id", "mtime"]).all()))
+
+    before = nodes()
+    of_node = [f"/{kind}/{learned.chain.pk}" for kind in ("point", "report", "lineage", "node")]
+    for page in ("/", "/pressure", "/experiment", *of_node, f"/node/{learned.frames.pk}"):
+        assert visitor.ask(page).status_code == 200
+    assert nodes() == before
