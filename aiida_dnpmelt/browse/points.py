@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from aiida_dnpmelt.browse.chains import chain_table
 from aiida_dnpmelt.browse.html import Cell, Column, Row, Table, answer, link
 from aiida_dnpmelt.browse.parameters import FILTERS, VERDICTS, Filters, filters_of, page_of, parameters_of
 from aiida_dnpmelt.browse.shelf import Shelf
@@ -59,6 +60,7 @@ def view(request: Request) -> Response:
         request,
         "points.html",
         content=Table(_caption(len(found), page, last), _columns(filters, order), [point_row(each) for each in shown]),
+        chains=chain_table(filters),
         filters=filters,
         verdicts=VERDICTS,
         order=order,
