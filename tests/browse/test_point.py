@@ -45,7 +45,7 @@ def test_point_of_a_learned_model_leads_to_all_that_it_stands_on(visitor, learne
 
 def test_point_of_a_given_potential_has_no_frames(visitor):
     page = visitor.see(f"/point/{store().uuid}")
-    assert "its potential was not trained in this profile" in page.text
+    assert "no model behind it was trained in this profile" in page.text
     assert "Cu_mishin1.eam.alloy" not in page.links
 
 
