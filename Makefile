@@ -23,7 +23,7 @@ SETUP_OPTIONS := $(if $(filter postgres,$(STORAGE)),--postgres)
 # One profile for each storage, so that both demos can live side by side.
 PROFILE ?= dnpmelt$(if $(filter postgres,$(STORAGE)),-postgres)
 
-install: $(VENV)/.extras-engines,report,tests$(WITH_POSTGRES)
+install: $(VENV)/.extras-browse,engines,report,tests$(WITH_POSTGRES)
 
 demo: install
 	$(BIN)/aiida-dnpmelt setup --profile $(PROFILE) $(SETUP_OPTIONS)
@@ -34,7 +34,7 @@ demo: install
 
 # Three of four parts side by side, the longest first, so that the cores have work to the end: each waits for its jobs
 # a third of its time.
-test: $(VENV)/.extras-engines,report,tests,postgres
+test: $(VENV)/.extras-browse,engines,report,tests,postgres
 	$(MAKE) --jobs=3 test-others test-learning test-units test-postgres
 
 test-learning:
@@ -54,7 +54,7 @@ lint: $(VENV)/.extras-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p aiida_dnpmelt
 
-docs: $(VENV)/.extras-engines,report,docs
+docs: $(VENV)/.extras-browse,engines,report,docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 # One stamp for each set of extras: nothing is installed twice until the metadata change.

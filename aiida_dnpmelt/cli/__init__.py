@@ -26,6 +26,7 @@ COMMANDS = {
     "launch": ("launch:launch", "Launch a work chain."),
     "campaign": ("campaign:campaign", "Launch work chains for many elements, pressures and potentials."),
     "report": ("report:report", "Write the page of a work chain."),
+    "browse": ("browse:browse", "Look at melting temperatures in a browser."),
     "publish": ("publish:publish", "Make a folder for a public repository."),
     "tm": ("tm:tm", "Query melting temperatures."),
     "impact": ("tracing:impact", "List the melting temperatures that stand on a node."),

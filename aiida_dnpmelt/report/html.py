@@ -127,11 +127,11 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["tm"] = _typeset
+    environment.filters["tm"] = typeset
     return environment.get_template("page.html").render(page=page)
 
 
-def _typeset(text: str) -> Markup:
+def typeset(text: str) -> Markup:
     """Return escaped text in which T_m looks as it does in print."""
     from markupsafe import Markup, escape
 
