@@ -10,7 +10,7 @@ from aiida.common.links import LinkType
 
 from aiida_dnpmelt.calculations.cohesion import ENERGY_SCHEMA, refit_relation
 from aiida_dnpmelt.calculations.melting import final_temperature
-from aiida_dnpmelt.provenance.query import MELTING_TYPE, PROCESS_TYPE, melting_points, notation, stored_result
+from aiida_dnpmelt.provenance.query import DEMO, MELTING_TYPE, PROCESS_TYPE, melting_points, notation, stored_result
 from aiida_dnpmelt.provenance.read_only import check_can_store
 
 _DOUBTED = "cohesive_energy"
@@ -142,7 +142,7 @@ def _chains() -> Iterator[AmbientPoint]:
     query.append(orm.WorkChainNode, filters={"process_type": MELTING_TYPE}, tag="chain", project="*")
     query.append(orm.Dict, with_incoming="chain", edge_filters={"label": _RESULT}, project=["id", "attributes"])
     for chain, node_pk, values in query.iterall():
-        if abs(values["pressure_gpa"]) > AMBIENT_GPA:
+        if abs(values["pressure_gpa"]) > AMBIENT_GPA or chain.base.extras.get(DEMO, False):
             continue
         value, uncertainty = final_temperature(values)
         given = {

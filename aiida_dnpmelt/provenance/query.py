@@ -297,20 +297,22 @@ def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
     """Yield melting points, the latest first; the process type narrows the search before any attribute does."""
     query = orm.QueryBuilder()
     query.append(
-        orm.WorkChainNode, filters={"process_type": PROCESS_TYPE}, tag="chain", project=["id", "uuid", "ctime"]
+        orm.WorkChainNode,
+        filters={"process_type": PROCESS_TYPE},
+        tag="chain",
+        project=["id", "uuid", "ctime", f"extras.{DEMO}"],
     )
     query.append(
         orm.Dict,
         with_incoming="chain",
-        edge_filters={"label": OUTPUT},
+        edge_filters={"label": OUTPUT, "type": LinkType.RETURN.value},
         filters=filters,
         project=["id", "attributes"],
     )
-    # After an import the numbers of nodes do not tell which one is later.
     rows = query.order_by({"chain": [{"ctime": "desc"}, {"id": "desc"}]}).all()
     unfinished, of_studies, demos = _unfinished(), _called_by(SIZE_TYPE), _demos()
-    labels = labels_of({row[4]["potential_uuid"] for row in rows})
-    for pk, uuid, created, node_pk, values in rows:
+    labels = labels_of({row[5]["potential_uuid"] for row in rows})
+    for pk, uuid, created, demo, node_pk, values in rows:
         known = labels.get(values["potential_uuid"], Labels())
         yield MeltingPoint(
             pk=pk,
@@ -328,7 +330,7 @@ def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
             unfinished=values["potential_sha256"] in unfinished,
             of_study=pk in of_studies,
             superseded=False,
-            demo=pk in demos,
+            demo=bool(demo) or pk in demos,
             labellers=known.labellers,
             functionals=known.functionals,
             details=values,
@@ -344,10 +346,9 @@ def _called_by(caller_type: str, caller_filters: Mapping[str, Any] | None = None
 
 
 def _demos() -> set[int]:
-    """Return the PKs of the coexistences that are demonstrations, or that one called."""
+    """Return the PKs of the coexistences that a demonstration called."""
     marked = {"extras": {"has_key": DEMO}}
-    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"process_type": PROCESS_TYPE, **marked}, project="id")
-    return set(query.all(flat=True)).union(*(_called_by(each, marked) for each in (MELTING_TYPE, SWEEP_TYPE)))
+    return set().union(*(_called_by(each, marked) for each in (MELTING_TYPE, SWEEP_TYPE, SIZE_TYPE)))
 
 
 def _unfinished() -> set[str]:

@@ -4,6 +4,7 @@ import pytest
 from provenance.stored_points import cohesive_energy, invalid, store, store_chain
 
 from aiida_dnpmelt.provenance.ambient import ambient_points, cohesive_energies, energies_of, refit_of
+from aiida_dnpmelt.provenance.query import DEMO
 
 pytestmark = pytest.mark.usefixtures("aiida_profile_clean")
 OTHER = {"potential_label": "Cu_u3.eam", "potential_sha256": "ef" * 32}
@@ -93,3 +94,10 @@ def test_same_points_make_one_fit_and_other_energies_another():
         energy.pk,
         *(point.node_pk for point in points),
     }
+
+
+def test_demonstrations_and_replications_are_left_out():
+    chain, kept = store_chain(), store(**OTHER).pk
+    chain.base.extras.set(DEMO, True)
+    store(potential_sha256="12" * 32, method="paper-text")
+    assert found() == [kept]
