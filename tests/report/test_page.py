@@ -249,7 +249,7 @@ def test_running_chain_gives_what_there_is(computer):
     assert "The work chain is still waiting" in found.text
     assert "not known yet" in found.text
     assert ["1", "–", "–", "–", "no decision: exploration finished"] in found.rows
-    assert set(ANCHORS) - set(found.anchors()) == {"temperatures", "coexistence", "deviations"}
+    assert set(ANCHORS) - set(found.anchors()) == {"temperatures", "coexistence", "deviations", "checks"}
 
 
 def test_failed_chain_says_why(computer):
@@ -270,7 +270,9 @@ def test_learning_alone_has_a_page(chain):
     found = Reader(write_html(learning))
     assert "Adaptive learning of" in found.text
     assert "not converged" in found.text
-    assert found.anchors() == tuple(anchor for anchor in ANCHORS if anchor not in {"temperatures", "coexistence"})
+    assert found.anchors() == tuple(
+        anchor for anchor in ANCHORS if anchor not in {"temperatures", "coexistence", "checks"}
+    )
     assert {row[0] for row in found.rows if len(row) == 8} == {"exploration", "iteration 2"}
 
 
