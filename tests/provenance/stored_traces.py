@@ -74,7 +74,7 @@ def lineage(computer: orm.Computer, training_seed: int = 7, lammps: str = LAMMPS
     :param changes: of its melting point.
     """
     codes = {
-        name: orm.InstalledCode(computer=computer, filepath_executable=f"/bin/{name}", label=name).store()
+        name: orm.InstalledCode(computer=computer, filepath_executable=f"/bin/{name}", label=f"stored-{name}").store()
         for name in ("lmp", "dp", "vasp")
     }
     incar = orm.Dict({"encut": 400, "ismear": 1}).store()

@@ -29,14 +29,14 @@ def clean(aiida_profile_clean, aiida_localhost):
 
 def test_a_potential_that_was_not_learned_is_judged_by_its_runs(clean, potentials_folder):
     eam = PotentialData.from_file(potentials_folder / "Cu_u3.eam").store()
-    code = orm.InstalledCode(computer=clean, filepath_executable="/bin/lmp", label="lmp").store()
+    code = orm.InstalledCode(computer=clean, filepath_executable="/bin/lmp", label="stored-lmp").store()
     facts = {"found_lattice": "fcc", "found_lattice_share": 0.9, "target_reached": True, "target_uncertainty_k": 10.0}
     found = states(coexistence(clean, code, eam, **facts).pk)
     assert {check: each for check, each in found.items() if each != ["passed"]} == {"size": ["doubted"]}
 
 
 def test_what_is_wrong_with_the_number_is_told(clean):
-    code = orm.InstalledCode(computer=clean, filepath_executable="/bin/lmp", label="lmp").store()
+    code = orm.InstalledCode(computer=clean, filepath_executable="/bin/lmp", label="stored-lmp").store()
     lost = states(coexistence(clean, code, potential("eam"), **invalid(target_uncertainty_k=5.0)).pk)
     assert (lost["verdict"], lost["uncertainty"], lost["crystal"]) == (["failed"], ["failed"], ["unknown"])
     facts = {"verdict": "unfinished", "found_lattice": "bcc", "target_uncertainty_k": 1.0, "target_reached": False}
@@ -57,7 +57,7 @@ def test_frames_that_vasp_labelled_are_followed_to_the_rule_that_judged_them(cle
 def test_frames_nobody_judged_and_unconverged_ones_are_told(clean):
     known = np.array([True, False, True])
     bare = FramesData(labelled(3, 8, seed=3), phase="liquid", labeller="VASP 6", converged=known).store()
-    dp = orm.InstalledCode(computer=clean, filepath_executable="/bin/dp", label="dp").store()
+    dp = orm.InstalledCode(computer=clean, filepath_executable="/bin/dp", label="stored-dp").store()
     training = job(clean, "dnpmelt.deepmd_train", code=dp, frames__bare=bare)
     model = made(training, "potential", unstored_potential("bare"))
     findings = {finding.check: finding for finding in audit(coexistence(clean, dp, model).pk)}
@@ -71,7 +71,7 @@ def test_frames_nobody_judged_and_unconverged_ones_are_told(clean):
 
 
 def test_a_data_set_that_does_not_tell_its_units_is_doubted(clean):
-    dp = orm.InstalledCode(computer=clean, filepath_executable="/bin/dp", label="dp").store()
+    dp = orm.InstalledCode(computer=clean, filepath_executable="/bin/dp", label="stored-dp").store()
     nodes = {}
     for name, source in (("a", "deepmd/raw"), ("b", "OUTCAR")):
         nodes[f"frames__{name}"] = FramesData(labelled(2, 8, seed=ord(name)), phase="solid", labeller="VASP")
@@ -95,7 +95,7 @@ def deep(clean, deviations: dict[str, float], temperature: float = 1326.0):
     }
     decision = {"thresholds_ev_per_angstrom": {"converged": 0.13}, "deviations": runs}
     give(learning, potentials__seed_1=model, decisions__iteration_02=orm.Dict(decision))
-    dp = orm.InstalledCode(computer=clean, filepath_executable="/bin/dp", label="dp").store()
+    dp = orm.InstalledCode(computer=clean, filepath_executable="/bin/dp", label="stored-dp").store()
     return coexistence(clean, dp, model, melting_temperature_k=temperature)
 
 

@@ -52,7 +52,11 @@ def test_facts_are_those_of_the_nodes(found):
     assert by_key["training-2"].facts["potentials"][0]["sha256"] == found.model.sha256
     coexistence = by_key["coexistence-2"].facts
     assert coexistence["settings"] == {"method": "bulk", "timestep_fs": 2.0}
-    assert (coexistence["seeds"], coexistence["codes"], coexistence["computers"]) == ([101], ["lmp"], ["localhost"])
+    assert (coexistence["seeds"], coexistence["codes"], coexistence["computers"]) == (
+        [101],
+        ["stored-lmp"],
+        ["localhost"],
+    )
     assert coexistence["programs"]["LAMMPS"] == [LAMMPS]
 
 
@@ -75,7 +79,7 @@ def test_the_dictionary_gives_the_same_as_its_work_chain_and_all_can_be_written(
 
 
 def test_runs_that_gave_a_first_guess_are_a_stage_apart(aiida_profile_clean, aiida_localhost):
-    code = orm.InstalledCode(computer=aiida_localhost, filepath_executable="/bin/lmp", label="lmp").store()
+    code = orm.InstalledCode(computer=aiida_localhost, filepath_executable="/bin/lmp", label="stored-lmp").store()
     model = potential("given")
     first = coexistence(aiida_localhost, code, model)
     guess = made(function("first_guess.guess_from_points", point=first.outputs.melting_point), "result", orm.Float(1.0))
