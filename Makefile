@@ -3,7 +3,7 @@
 #   make demo STORAGE=postgres   the same on a PostgreSQL of its own
 #   make test                    the whole test suite, on SQLite and on PostgreSQL side by side
 .DELETE_ON_ERROR:
-.PHONY: install demo test test-units test-learning test-postgres test-others lint docs clean
+.PHONY: install demo test test-units test-learning test-postgres test-chains test-others lint docs clean
 
 PYTHON ?= python3
 STORAGE ?= sqlite
@@ -32,10 +32,10 @@ demo: install
 	  --reference-file \
 	  "$$($(BIN)/python -c 'from aiida_dnpmelt.setup.engines import lammps_potentials as f; print(f())')/Cu_mishin1.eam.alloy"
 
-# Three of four parts side by side, the longest first, so that the cores have work to the end: each waits for its jobs
+# Three of five parts side by side, the longest first, so that the cores have work to the end: each waits for its jobs
 # a third of its time.
 test: $(VENV)/.extras-browse,engines,report,tests,postgres
-	$(MAKE) --jobs=3 test-others test-learning test-units test-postgres
+	$(MAKE) --jobs=3 test-others test-learning test-units test-postgres test-chains
 
 test-learning:
 	$(BIN)/python -m pytest -q $(LEARNING) $(PYTEST)
@@ -46,8 +46,11 @@ test-units:
 test-postgres:
 	$(BIN)/python -m pytest -q --storage postgres $(PYTEST)
 
+test-chains:
+	$(BIN)/python -m pytest -q tests/workchains $(addprefix --ignore=,$(LEARNING)) $(PYTEST)
+
 test-others:
-	$(BIN)/python -m pytest -q $(addprefix --ignore=,$(UNITS) $(LEARNING)) $(PYTEST)
+	$(BIN)/python -m pytest -q $(addprefix --ignore=,$(UNITS) tests/workchains) $(PYTEST)
 
 lint: $(VENV)/.extras-dev
 	$(BIN)/ruff check .

@@ -77,6 +77,7 @@ STORAGE_FREE = (
     "publication/test_slim.py",
     "publication/test_streams.py",
     "publication/test_tables.py",
+    "report/test_ledger.py",
     "report/test_page.py",
     "report/test_trace_picture.py",
     "setup/test_engines",

@@ -37,10 +37,10 @@ def test_every_frame_behind_a_melting_temperature_and_every_one_from_a_frame(aii
 
 
 def test_a_graph_with_more_paths_than_can_be_counted_is_no_trouble(aiida_profile_clean, aiida_localhost):
-    # As in a learning loop: each step takes two nodes and gives two, so that 60 steps have 2^60 paths.
+    # As in a learning loop: each step takes two nodes and gives two, so that 40 steps have 2^40 paths.
     first = stored_frames(1)
     pair: list[orm.Data] = [trained(aiida_localhost, "first", first), first]
-    for _ in range(60):
+    for _ in range(40):
         step = orm.CalcFunctionNode()
         for index, node in enumerate(pair):
             step.base.links.add_incoming(node, LinkType.INPUT_CALC, f"input_{index}")
