@@ -8,8 +8,10 @@ from aiida import orm
 from ase.build import bulk
 from click.testing import CliRunner, Result
 
-from aiida_dnpmelt.cli import main
+from aiida_dnpmelt.cli import launch_inputs, main
 from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.provenance.query import DEMO
+from aiida_dnpmelt.workchains.tpc import TPCWorkChain
 
 
 @pytest.fixture
@@ -154,3 +156,13 @@ def test_element_without_a_tabulated_lattice_needs_a_structure(launch):
     result = launch("--dry-run", element="Sb")
     assert result.exit_code == 1
     assert "--element: the table has no lattice of Sb: give --structure" in result.output
+
+
+def test_a_demonstration_is_marked_when_it_is_submitted(aiida_profile_clean, monkeypatch):
+    marked, plain = orm.WorkChainNode().store(), orm.WorkChainNode().store()
+    monkeypatch.setattr(launch_inputs, "check_daemon", lambda: None)
+    for node, demo in ((marked, True), (plain, False)):
+        monkeypatch.setattr("aiida.engine.submit", lambda _, node=node: node)
+        assert launch_inputs.submit_and_tell(TPCWorkChain.get_builder(), watch=False, demo=demo).pk == node.pk
+    assert marked.base.extras.get(DEMO) is True
+    assert DEMO not in plain.base.extras.all
