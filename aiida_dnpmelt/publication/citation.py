@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from aiida_dnpmelt.publication.references import Reference
+from aiida_dnpmelt.report.citations import Reference
 
 _ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]")
 _AUTHOR = re.compile(r"\s*(?P<name>[^<>]*[^<>\s])\s*(<\s*(?:https?://orcid\.org/)?(?P<orcid>[^<>\s]*)\s*>)?\s*")

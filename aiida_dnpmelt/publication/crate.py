@@ -18,8 +18,8 @@ from aiida.common.links import LinkType
 from aiida.plugins import CalculationFactory, WorkflowFactory
 
 from aiida_dnpmelt.publication.citation import Author, Description
-from aiida_dnpmelt.publication.references import Reference
 from aiida_dnpmelt.report.chains import descendants
+from aiida_dnpmelt.report.citations import Reference
 
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 from aiida import orm
 
-from aiida_dnpmelt import __version__
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
+from aiida_dnpmelt.provenance.ancestry import batches
+from aiida_dnpmelt.report.citations import AIIDA, DEEPMD_KIT, LAMMPS, METHOD, SOFTWARE, VASP, Reference
 
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s,;\"<>]+[^\s,;\"<>.)]")
 _LAMMPS = "aiida.calculations:dnpmelt."
@@ -22,115 +24,6 @@ _PLUGINS = {
     "aiida-vasp": "https://github.com/aiida-vasp/aiida-vasp",
 }
 _VASP_JOBS = ("aiida.calculations:vasp.", "aiida.calculations:dnpmelt.vasp")
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What is to be cited.
-
-    :param key: of its entry in BibTeX.
-    :param kind: ``article``, ``software`` or ``misc``.
-    :param authors: family name and given names of each, or one name alone.
-    :param fields: further fields of BibTeX: ``journal``, ``volume``, ``pages``, ``year``, ``doi``, ``url``,
-        ``version``, ``note``.
-    """
-
-    key: str
-    kind: str
-    title: str
-    authors: tuple[tuple[str, ...], ...] = ()
-    fields: dict[str, str] = field(default_factory=dict)
-
-
-def _article(key: str, title: str, authors: str, **fields: str) -> Reference:
-    """Return an article; authors are ``Family, Given; Family, Given``, and ``others`` stands for more."""
-    names = tuple(tuple(part.strip() for part in name.split(",")) for name in authors.split(";"))
-    return Reference(key, "article", title, names, fields)
-
-
-METHOD = _article(
-    "andolina2024",
-    "Predicting melting temperatures across the periodic table with machine learning atomistic potentials",
-    "Andolina, Christopher M.; Saidi, Wissam A.",
-    journal="Digital Discovery",
-    volume="3",
-    pages="1421-1429",
-    year="2024",
-    doi="10.1039/D4DD00069B",
-)
-AIIDA = (
-    _article(
-        "huber2020",
-        "AiiDA 1.0, a scalable computational infrastructure for automated reproducible workflows and data provenance",
-        "Huber, Sebastiaan P.; others",
-        journal="Scientific Data",
-        volume="7",
-        pages="300",
-        year="2020",
-        doi="10.1038/s41597-020-00638-4",
-    ),
-    _article(
-        "uhrin2021",
-        "Workflows in AiiDA: Engineering a high-throughput, event-based engine for robust and modular computational "
-        "workflows",
-        "Uhrin, Martin; others",
-        journal="Computational Materials Science",
-        volume="187",
-        pages="110086",
-        year="2021",
-        doi="10.1016/j.commatsci.2020.110086",
-    ),
-)
-LAMMPS = _article(
-    "thompson2022",
-    "LAMMPS - a flexible simulation tool for particle-based materials modeling at the atomic, meso, and continuum "
-    "scales",
-    "Thompson, Aidan P.; others",
-    journal="Computer Physics Communications",
-    volume="271",
-    pages="108171",
-    year="2022",
-    doi="10.1016/j.cpc.2021.108171",
-)
-DEEPMD_KIT = _article(
-    "zeng2025",
-    "DeePMD-kit v3: A Multiple-Backend Framework for Machine Learning Potentials",
-    "Zeng, Jinzhe; others",
-    journal="Journal of Chemical Theory and Computation",
-    volume="21",
-    pages="4375-4385",
-    year="2025",
-    doi="10.1021/acs.jctc.5c00340",
-)
-VASP = (
-    _article(
-        "kresse1996",
-        "Efficient iterative schemes for ab initio total-energy calculations using a plane-wave basis set",
-        "Kresse, Georg; Furthmüller, Jürgen",
-        journal="Physical Review B",
-        volume="54",
-        pages="11169-11186",
-        year="1996",
-        doi="10.1103/PhysRevB.54.11169",
-    ),
-    _article(
-        "kresse1999",
-        "From ultrasoft pseudopotentials to the projector augmented-wave method",
-        "Kresse, Georg; Joubert, Daniel",
-        journal="Physical Review B",
-        volume="59",
-        pages="1758-1775",
-        year="1999",
-        doi="10.1103/PhysRevB.59.1758",
-    ),
-)
-SOFTWARE = Reference(
-    "aiida_dnpmelt",
-    "software",
-    "aiida-dnpmelt: melting temperatures with machine-learned potentials, and the provenance of every step",
-    (("The aiida-dnpmelt developers",),),
-    {"version": __version__},
-)
 
 
 @dataclass(frozen=True)
@@ -151,30 +44,41 @@ class Programs:
 
 def programs_of(pks: Iterable[int]) -> Programs:
     """Return which programs had a part in nodes."""
-    wanted = set(pks)
-    query = orm.QueryBuilder()
-    query.append(orm.CalcJobNode, tag="job", project=["id", "process_type"])
-    types = {kind or "" for pk, kind in query.all() if pk in wanted}
-    query.append(
-        orm.Dict,
-        with_incoming="job",
-        edge_filters={"label": "results"},
-        project=["attributes.lammps_version", "attributes.deepmd_version"],
-    )
-    versions = [row[2:] for row in query.all() if row[0] in wanted]
-    styles = orm.QueryBuilder().append(PotentialData, project=["id", "attributes.pair_style"]).all()
-    frames = orm.QueryBuilder().append(FramesData, project=["id", "attributes.labeller", "attributes.source"]).all()
+    pks = set(pks)
+    types = {kind or "" for (kind,) in _of(orm.CalcJobNode, pks, "process_type")}
+    styles = {style for (style,) in _of(PotentialData, pks, "attributes.pair_style")}
+    frames = _of(FramesData, pks, "attributes.labeller", "attributes.source")
+    versions = list(_versions(pks))
     vasp_jobs = any(kind.startswith(_VASP_JOBS) for kind in types)
-    words = [str(word).lower() for pk, *told in frames if pk in wanted for word in told]
+    words = [str(word).lower() for told in frames for word in told]
     return Programs(
         lammps={str(lammps) for lammps, _ in versions if lammps},
         deepmd={str(deepmd) for _, deepmd in versions if deepmd},
         jobs=bool(types & _LAMMPS_JOBS),
-        deepmd_used=any(kind.startswith(_DEEPMD_JOBS) for kind in types)
-        or any(pk in wanted and style == DEEPMD for pk, style in styles),
+        deepmd_used=DEEPMD in styles or any(kind.startswith(_DEEPMD_JOBS) for kind in types),
         vasp_used=vasp_jobs or any("vasp" in word or "outcar" in word for word in words),
         vasp_jobs=vasp_jobs,
     )
+
+
+def _of(entity: type[orm.Node], pks: set[int], *columns: str) -> Iterator[list[Any]]:
+    """Yield columns of those nodes that are of a class."""
+    for batch in batches(pks):
+        query = orm.QueryBuilder().append(entity, filters={"id": {"in": batch}}, project=list(columns))
+        yield from query.all()
+
+
+def _versions(pks: set[int]) -> Iterator[list[Any]]:
+    """Yield the versions of LAMMPS and DeePMD-kit that the results of jobs tell."""
+    for batch in batches(pks):
+        query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": batch}}, tag="job")
+        query.append(
+            orm.Dict,
+            with_incoming="job",
+            edge_filters={"label": "results"},
+            project=["attributes.lammps_version", "attributes.deepmd_version"],
+        )
+        yield from query.all()
 
 
 def references(pks: Iterable[int]) -> list[Reference]:
@@ -202,10 +106,8 @@ def _origins(pks: set[int]) -> list[Reference]:
     """Return the origins that imported potentials and labelled frames name, each once."""
     texts: dict[str, set[str]] = {}
     for entity in (PotentialData, FramesData):
-        query = orm.QueryBuilder()
-        query.append(entity, project=["id", "label", "attributes.origin"])
-        for pk, label, origin in query.all():
-            if pk in pks and origin:
+        for label, origin in _of(entity, pks, "label", "attributes.origin"):
+            if origin:
                 texts.setdefault(str(origin), set()).add(label or entity.__name__)
     return [_origin(number, text, sorted(labels)) for number, (text, labels) in enumerate(sorted(texts.items()), 1)]
 

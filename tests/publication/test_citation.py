@@ -13,7 +13,7 @@ from aiida_dnpmelt.publication.citation import (
     read_author,
     references_bib,
 )
-from aiida_dnpmelt.publication.references import METHOD, SOFTWARE, Reference
+from aiida_dnpmelt.report.citations import METHOD, SOFTWARE, Reference
 
 HOSTILE = Reference(
     "origin_01", "misc", "50 % of {data} & $x_1\\input{/etc/passwd}", (), {"note": "a\nb", "url": "u_v"}
