@@ -89,13 +89,7 @@ def _row(each: Comparison) -> Row:
     temperature = Cell(words.bare(point.melting_temperature_k, point.standard_uncertainty_k), f"/point/{point.pk}")
     experiment = Cell(f"{each.experiment_k:g}")
     cells = [Cell(point.element), Cell(point.lattice), temperature, experiment, *map(Cell, errors)]
-    return Row([*cells, Cell(point.verdict), Cell(_name(point))])
-
-
-def _name(point: AmbientPoint) -> str:
-    if point.kind == "coexistence":
-        return f"{point.potential} (training unfinished)" if point.unfinished else point.potential
-    return f"{len(point.potential_uuids)} {point.kind}, {point.potential}"
+    return Row([*cells, Cell(point.verdict), Cell(point.of)])
 
 
 def _means(means: Mapping[str, MeanErrors]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from aiida import orm
@@ -49,7 +50,12 @@ class Shelf:
         changed = _elements(new) | {self._points[pk].element for pk in gone}
         kept = [point for point in self._points.values() if point.element not in changed]
         read = [point for element in sorted(changed) for point in melting_points(element, everything=True)]
-        self._points = {point.pk: point for point in sorted([*kept, *read], key=lambda each: -each.pk)}
+        self._points = {point.pk: point for point in sorted([*kept, *read], key=_time, reverse=True)}
+
+
+def _time(point: MeltingPoint) -> tuple[datetime, int]:
+    """Return what the latest is told by: PKs of an imported archive are in no order of time."""
+    return point.created, point.pk
 
 
 def _stamp() -> tuple[Any, ...]:

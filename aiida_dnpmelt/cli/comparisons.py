@@ -232,12 +232,6 @@ def _end(notes: Sequence[str], output_format: str, write: Callable[..., None], w
         click.echo(f"{plot} written", err=output_format != "table")
 
 
-def _name(point: AmbientPoint) -> str:
-    if point.kind == "coexistence":
-        return f"{point.potential} (training unfinished)" if point.unfinished else point.potential
-    return f"{len(point.potential_uuids)} {point.kind}, {point.potential}"
-
-
 def _point_record(point: AmbientPoint) -> dict[str, Any]:
     keys = ("pk", "element", "lattice", "kind", "potential", "protocol", "verdict")
     numbers = ("melting_temperature_k", "standard_uncertainty_k")
@@ -269,12 +263,12 @@ def _cohesive_record(each: CohesivePoint) -> dict[str, Any]:
 def _row(each: Comparison) -> dict[str, Any]:
     point = each.point
     errors = (f"{each.experiment_k:g}", f"{each.error_k:+.0f}", f"{each.error_percent:+.1f}")
-    values = (point.pk, point.element, point.lattice, point.notation, *errors, point.verdict, _name(point))
+    values = (point.pk, point.element, point.lattice, point.notation, *errors, point.verdict, point.of)
     return dict(zip(EXPERIMENT, values, strict=True))
 
 
 def _cohesive_row(each: CohesivePoint) -> dict[str, Any]:
     point = each.point
     numbers = (f"{each.energy_ev:g}", each.source, f"{each.relation_k:.0f}", f"{each.off_percent:+.1f}")
-    values = (point.pk, point.element, each.group, point.notation, *numbers, _name(point))
+    values = (point.pk, point.element, each.group, point.notation, *numbers, point.of)
     return dict(zip(COHESIVE, values, strict=True))

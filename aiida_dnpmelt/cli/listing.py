@@ -15,11 +15,12 @@ from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
 from aiida_dnpmelt.provenance.marks import LEFT_OUT
 
 if TYPE_CHECKING:
+    from aiida_dnpmelt.provenance.point_tables import PointGroup
     from aiida_dnpmelt.provenance.query import MeltingPoint
 
 COLUMNS = ("pk", "element", "lattice", "P/GPa", "T_m/K", "95 %/K", "verdict", "potential", "protocol", "created")
 _LATEX = ("element", "lattice", "P/GPa", "T_m", "95 %", "verdict", "potential")
-_GROUPED = ("points", "T_m/K", "spread/K", "chi2", "pks")
+_GROUPED = ("points", "verdicts", "T_m/K", "spread/K", "chi2", "pks")
 _DAYS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M"]
 _CONDITIONS = (
     ("temperature", "melting_temperature_k"),
@@ -143,31 +144,24 @@ def _say_what_is_left_out(kept: Sequence[MeltingPoint], points: Sequence[Melting
         click.echo(f"{left} more left out ({named}): --all shows them, --include MARK some of them")
 
 
-def _echo_groups(groups: Sequence[Any], output_format: str) -> None:
+def _echo_groups(groups: Sequence[PointGroup], output_format: str) -> None:
     keys = list(groups[0].values) if groups else []
-    rows = [
-        {
-            **group.values,
-            "points": len(group.pks),
+    rows = [_group_row(group, output_format == "json") for group in groups]
+    columns = list(rows[0]) if rows else [*keys, *_GROUPED]
+    echo_rows(rows, columns, output_format)
+
+
+def _group_row(group: PointGroup, with_numbers: bool) -> dict[str, Any]:
+    numbers = {"T_m/K": group.mean_k, "u/K": group.standard_uncertainty_k, "spread/K": group.spread_k}
+    told: dict[str, Any] = {"verdicts": group.verdicts, **numbers, "chi2": group.chi2}
+    if not with_numbers:
+        told = {
+            "verdicts": ", ".join(f"{count} {verdict}" for verdict, count in group.verdicts.items()),
             "T_m/K": group.notation,
             "spread/K": "-" if group.spread_k is None else f"{group.spread_k:.1f}",
             "chi2": "-" if group.chi2 is None else f"{group.chi2:.1f}",
-            "pks": list(group.pks),
         }
-        if output_format != "json"
-        else {
-            **group.values,
-            "points": len(group.pks),
-            "T_m/K": group.mean_k,
-            "u/K": group.standard_uncertainty_k,
-            "spread/K": group.spread_k,
-            "chi2": group.chi2,
-            "pks": list(group.pks),
-        }
-        for group in groups
-    ]
-    columns = list(rows[0]) if rows else [*keys, *_GROUPED]
-    echo_rows(rows, columns, output_format)
+    return {**group.values, "points": len(group.pks), **told, "pks": list(group.pks)}
 
 
 def _names(text: str | None) -> list[str]:

@@ -57,6 +57,13 @@ class AmbientPoint:
         """Return T_m as ``1333(5)``, the uncertainty in units of the last digits."""
         return notation(self.melting_temperature_k, self.standard_uncertainty_k)
 
+    @property
+    def of(self) -> str:
+        """Return in words what it is the T_m of: a potential, or so many models of a teacher."""
+        if self.kind == "coexistence":
+            return f"{self.potential} (training unfinished)" if self.unfinished else self.potential
+        return f"{len(self.potential_uuids)} {self.kind}, {self.potential}"
+
 
 def ambient_points(
     element: str | None = None, potential: str | None = None, protocol: str | None = None

@@ -70,6 +70,15 @@ class Ancestry:
             found[link.target].append(link)
         return found
 
+    def behind(self, pk: int) -> set[int]:
+        """Return the PKs of the ancestors of one node, and its own."""
+        inputs, seen, waiting = self.inputs(), {pk}, [pk]
+        while waiting:
+            new = {link.source for link in inputs[waiting.pop()]} - seen
+            seen |= new
+            waiting += new
+        return seen
+
 
 def ancestors(pks: Collection[int]) -> Ancestry:
     """Return all that data stand on, and they themselves: what made them, what that took, and so on.

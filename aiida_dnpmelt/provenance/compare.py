@@ -88,7 +88,7 @@ def compare(first: int, second: int) -> Comparison:
         sigma=None if delta is None or not joint else abs(delta) / joint,
         settings={key: (a.get(key), b.get(key)) for key in keys},
         differences=tuple(sorted(walk.found.values(), key=lambda found: _ORDER.index(found.kind))),
-        frames=_frames(one.pk, two.pk),
+        frames=_frames(graph, one.pk, two.pk),
     )
 
 
@@ -100,11 +100,11 @@ def _distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[float | None,
     return two - one, math.hypot(*uncertainties) if len(uncertainties) == 2 else None
 
 
-def _frames(first: int, second: int) -> dict[str, dict[str, Any]]:
+def _frames(graph: Ancestry, first: int, second: int) -> dict[str, dict[str, Any]]:
     """Return how many labelled frames stand behind one of two nodes only, and behind both; by their content."""
     by_hash = []
     for pk in (first, second):
-        nodes = [node.pk for node in ancestors({pk}).nodes.values() if node.short_kind == "FramesData"]
+        nodes = [each for each in graph.behind(pk) if graph.nodes[each].short_kind == "FramesData"]
         numbers, hashes = attributes_of(nodes, "number_of_frames"), hashes_of(nodes)
         by_hash.append({hashes[node]: (node, numbers[node]["number_of_frames"] or 0) for node in nodes})
     a, b = by_hash

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ class PointGroup:
     """Melting points that have some values in common; in K.
 
     :param values: these values, by key.
+    :param verdicts: how many points have each verdict.
     :param mean_k: mean of T_m, weighted by the uncertainties; None if no point has a T_m.
     :param standard_uncertainty_k: that of the mean, from the uncertainties of the points alone.
     :param spread_k: standard deviation between the points, None for fewer than two.
@@ -32,6 +34,7 @@ class PointGroup:
 
     values: dict[str, Any]
     pks: tuple[int, ...]
+    verdicts: dict[str, int]
     mean_k: float | None
     standard_uncertainty_k: float | None
     spread_k: float | None
@@ -115,13 +118,14 @@ def _value(point: MeltingPoint, key: str) -> Any:
 
 def _group(values: dict[str, Any], points: Sequence[MeltingPoint]) -> PointGroup:
     pks = tuple(point.pk for point in points)
+    verdicts = dict(Counter(point.verdict for point in points))
     known = [
         (point.melting_temperature_k, point.standard_uncertainty_k)
         for point in points
         if point.melting_temperature_k is not None and point.standard_uncertainty_k
     ]
     if not known:
-        return PointGroup(values, pks, None, None, None, None)
+        return PointGroup(values, pks, verdicts, None, None, None, None)
     weights = [uncertainty**-2 for _, uncertainty in known]
     mean = sum(weight * value for weight, (value, _) in zip(weights, known, strict=True)) / sum(weights)
     deviations = [value - mean for value, _ in known]
@@ -129,4 +133,4 @@ def _group(values: dict[str, Any], points: Sequence[MeltingPoint]) -> PointGroup
     plain = math.fsum(value for value, _ in known) / len(known)
     squares = math.fsum((value - plain) ** 2 for value, _ in known)
     spread = math.sqrt(squares / (len(known) - 1)) if len(known) > 1 else None
-    return PointGroup(values, pks, mean, sum(weights) ** -0.5, spread, chi2)
+    return PointGroup(values, pks, verdicts, mean, sum(weights) ** -0.5, spread, chi2)

@@ -82,8 +82,8 @@ def test_groups_and_formats(listed):
     store(potential_label="A_1 & B")
     store(protocol="fast", melting_temperature_k=1330.0)
     lines = listed("--by", "element,pressure").output.splitlines()
-    assert lines[0].split() == ["element", "pressure_gpa", "points", "T_m/K", "spread/K", "chi2", "pks"]
-    assert lines[1].split()[:4] == ["Cu", "0.0", "2", "1328(3)"]
+    assert lines[0].split() == ["element", "pressure_gpa", "points", "verdicts", "T_m/K", "spread/K", "chi2", "pks"]
+    assert lines[1].split()[:6] == ["Cu", "0.0", "2", "2", "valid", "1328(3)"]
     (group,) = json.loads(listed("--by", "element", "--format", "json").output)
     assert group["T_m/K"] == pytest.approx(1328.2)
     latex = listed("--format", "latex").output

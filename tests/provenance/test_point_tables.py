@@ -19,6 +19,7 @@ def points(aiida_profile_clean):
 
 def test_groups_have_the_weighted_mean_and_what_tells_whether_it_is_one(points):
     first, second, third = group_points(points, ["element", "pressure"])
+    assert (first.verdicts, third.verdicts) == ({"valid": 2}, {"invalid": 1})
     assert first.values == {"element": "Cu", "pressure_gpa": 0.0}
     assert first.mean_k == pytest.approx((1300 / 9 + 1310 / 16) / (1 / 9 + 1 / 16))
     assert first.standard_uncertainty_k == pytest.approx((1 / 9 + 1 / 16) ** -0.5)
