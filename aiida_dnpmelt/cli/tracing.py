@@ -12,8 +12,8 @@ from aiida_dnpmelt.cli.listing import echo_points
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
 from aiida_dnpmelt.cli.tables import FORMATS, echo
+from aiida_dnpmelt.provenance.programs import VERSION_KEYS
 
-_PROGRAMS = ("LAMMPS", "DeePMD-kit", "VASP")
 _MOST = 50
 
 
@@ -99,9 +99,11 @@ def _program(text: str) -> tuple[str, str]:
     :raises ValueError: if the text is not of this form.
     """
     name, equals, version = text.partition("=")
-    known = {each.lower(): each for each in _PROGRAMS}
+    known = {each.lower(): each for each in VERSION_KEYS.values()}
     if not equals or not version or name.lower() not in known:
-        raise ValueError(f"--program: '{text}' is not NAME=VERSION with a name among {', '.join(_PROGRAMS)}")
+        raise ValueError(
+            f"--program: '{text}' is not NAME=VERSION with a name among {', '.join(VERSION_KEYS.values())}"
+        )
     return known[name.lower()], version
 
 

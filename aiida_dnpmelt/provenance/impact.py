@@ -10,6 +10,7 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.common.links import LinkType
 
 from aiida_dnpmelt.provenance.ancestry import batches, called_below
+from aiida_dnpmelt.provenance.programs import VERSION_KEYS
 from aiida_dnpmelt.provenance.query import MELTING_TYPE, OUTPUT, PROCESS_TYPE
 
 PROPERTIES_TYPE = "aiida.workflows:dnpmelt.melting_properties"
@@ -25,8 +26,6 @@ _WITHIN = (
 """What is done within such work chains alone."""
 _JOB = "aiida.calculations:dnpmelt.coexistence"
 _WHOLE = "melting"
-PROGRAMS = {"LAMMPS": "lammps_version", "DeePMD-kit": "deepmd_version", "VASP": "version"}
-"""Programs by name, and the key of the results of jobs that holds the version."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def impact(identifier: str) -> Impact:
 def impact_of_version(program: str, version: str) -> Impact:
     """Return what stands on jobs that a version of a program ran.
 
-    :param program: one of `PROGRAMS`.
+    :param program: one of the values of `VERSION_KEYS`.
     :raises ValueError: if no job was run by it.
     """
     jobs = set(_jobs_of(program, version))
@@ -110,7 +109,6 @@ def _forward(pks: Collection[int]) -> tuple[set[int], set[int]]:
     chains: set[int] = set()
     seen = frontier = set(pks) | called_below(pks)
     while frontier:
-        made: set[int] = set()
         fed, straight = set(), set()
         for process_type, output in _CLOSED.items():
             for source, chain, result in _closed(frontier, process_type, output):
@@ -180,7 +178,8 @@ def _jobs_of(program: str, version: str) -> Iterator[int]:
     """Yield the jobs that a version of a program ran, but for coexistence runs, which `_runs_of` finds."""
     types = {"process_type": {"!==": _JOB}}
     query = orm.QueryBuilder().append(orm.CalcJobNode, filters=types, tag="job", project="id")
-    wanted = {f"attributes.{PROGRAMS[program]}": version}
+    (key,) = (key for key, name in VERSION_KEYS.items() if name == program)
+    wanted = {f"attributes.{key}": version}
     query.append(orm.Dict, with_incoming="job", edge_filters={"label": {"in": ["results", "misc"]}}, filters=wanted)
     yield from query.all(flat=True)
 

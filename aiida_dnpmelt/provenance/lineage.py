@@ -8,9 +8,9 @@ from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.provenance.ancestry import ancestors
 from aiida_dnpmelt.provenance.impact import points_on
+from aiida_dnpmelt.provenance.labels import TRAINING_TYPE
 from aiida_dnpmelt.provenance.query import OUTPUT
 
-TRAINING_TYPE = "aiida.calculations:dnpmelt.deepmd_train"
 _OUTPUTS = (OUTPUT, "melting")
 
 

@@ -20,13 +20,12 @@ from aiida_dnpmelt.provenance.ancestry import (
     load_nodes,
 )
 from aiida_dnpmelt.provenance.lineage import point_node
+from aiida_dnpmelt.provenance.programs import PACKAGES, VERSION_KEYS
 from aiida_dnpmelt.provenance.query import MELTING_TYPE, PROCESS_TYPE
 from aiida_dnpmelt.provenance.stages import COEXISTENCE, GIVEN, KINDS, LABELS, StageKey, stages_of
 
 _RESULTS = ("results", "misc")
 """Labels of the outputs that say what a job has cost, and which version of a program ran."""
-_VERSIONS = {"lammps_version": "LAMMPS", "deepmd_version": "DeePMD-kit", "version": "VASP"}
-_OF_NODES = {"core": "aiida-core", "plugin": "aiida-dnpmelt"}
 _VASP = ("vasp.vasp", "dnpmelt.vasp_md")
 _FEW = 12
 """Values of one kind that are named one by one."""
@@ -231,10 +230,10 @@ class _Facts:
         """Return the versions of programs and packages."""
         found: dict[str, set[str]] = {}
         for node in nodes:
-            for key, name in _VERSIONS.items():
+            for key, name in VERSION_KEYS.items():
                 if value := self._results.get(node.pk, {}).get(key):
                     found.setdefault(name, set()).add(str(value))
-            for key, name in _OF_NODES.items():
+            for key, name in PACKAGES.items():
                 if node.is_process and (value := (self._versions[node.pk]["version"] or {}).get(key)):
                     found.setdefault(name, set()).add(str(value))
         return {name: sorted(found[name]) for name in sorted(found)}
@@ -292,7 +291,7 @@ class _Facts:
 
 def results_of(jobs: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Return what jobs say of their cost and of the version of the program, by PK."""
-    names = ("core_hours", "atom_steps", "finished", *_VERSIONS)
+    names = ("core_hours", "atom_steps", "finished", *VERSION_KEYS)
     found = {}
     for batch in batches(jobs):
         query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": batch}}, tag="job", project="id")

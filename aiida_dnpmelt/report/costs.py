@@ -10,6 +10,7 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 
+from aiida_dnpmelt.provenance.programs import PACKAGES, VERSION_KEYS
 from aiida_dnpmelt.report.chains import TEACHER, Chain, descendants, output
 from aiida_dnpmelt.report.learned import labels
 
@@ -29,8 +30,6 @@ _BY_CALL = {
     "crystal": BULK,
     "melt": BULK,
 }
-_VERSIONS = {"deepmd_version": "DeePMD-kit", "lammps_version": "LAMMPS"}
-_OF_NODES = {"core": "aiida-core", "plugin": "aiida-dnpmelt"}
 
 
 @dataclass
@@ -128,10 +127,10 @@ def _value(node: Any) -> str:
 def _versions_of(job: orm.CalcJobNode) -> Iterator[tuple[str, str]]:
     results = output(job, "results")
     values = {} if results is None else results.get_dict()
-    for key, name in _VERSIONS.items():
+    for key, name in VERSION_KEYS.items():
         if values.get(key):
             yield name, str(values[key])
-    for key, name in _OF_NODES.items():
+    for key, name in PACKAGES.items():
         version = (job.base.attributes.get("version", None) or {}).get(key)
         if version:
             yield name, str(version)

@@ -7,7 +7,7 @@ from aiida.common.links import LinkType
 from report.stored_melting import chain_node, coexist, unstored_potential
 
 from aiida_dnpmelt.data.potential import PotentialData
-from aiida_dnpmelt.provenance.lineage import TRAINING_TYPE
+from aiida_dnpmelt.provenance.labels import TRAINING_TYPE
 
 
 def trained(computer: orm.Computer, label: str, *inputs: orm.Data) -> PotentialData:
