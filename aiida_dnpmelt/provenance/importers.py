@@ -22,7 +22,8 @@ from aiida_dnpmelt.physics.functional import functional_of
 from aiida_dnpmelt.physics.matching import match
 from aiida_dnpmelt.physics.screening import ScreeningSettings
 
-from .datasets import Dataset, Source, find_sources, read_dataset
+from .datasets import find_sources, read_dataset
+from .sources import Dataset, Source
 
 DEEPMD_CODE = "dp@localhost"
 State = Literal["stored", "known", "copy", "empty", "refused"]

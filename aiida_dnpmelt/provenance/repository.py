@@ -29,8 +29,9 @@ from .consistency import (
     temperature_of,
     training_findings,
 )
-from .datasets import Source, find_sources
+from .datasets import find_sources
 from .importers import DEEPMD_CODE, DatasetImporter, Imported, import_potential
+from .sources import Source
 
 _LEARNING_CURVE = "lcurve.out"
 _SETTINGS = ("out.json", "input.json")
