@@ -99,7 +99,8 @@ def melting_properties(
     """
     temperature = Quantity(melting_point["melting_temperature_k"], melting_point["standard_uncertainty_k"])
     solid, liquid = from_node(crystal), from_node(melt)
-    found = melting(solid, liquid, temperature)
+    lattice = lattice_name(cell.get_ase())
+    found = melting(solid, liquid, temperature, lattice)
     numbers: dict[str, float | None] = {}
     for name in _QUANTITIES:
         value, uncertainty = _keys(name)
@@ -113,7 +114,7 @@ def melting_properties(
             "verdict": "invalid" if found.reasons else "valid",
             "reasons": list(found.reasons),
             **{key: melting_point[key] for key in ("element", "pressure_gpa", "melting_temperature_k")},
-            "lattice": lattice_name(cell.get_ase()),
+            "lattice": lattice,
             "found_lattice": found.found_lattice,
             "found_lattice_share": found.found_lattice_share,
             **numbers,

@@ -19,7 +19,7 @@ from aiida_dnpmelt.data.runs import from_node, to_node
 from aiida_dnpmelt.physics.assessment import Assessment, assess
 from aiida_dnpmelt.physics.crystals import lattice_name, repetitions
 from aiida_dnpmelt.physics.estimate import Series, last_window
-from aiida_dnpmelt.physics.lattices import LATTICES
+from aiida_dnpmelt.physics.lattices import LATTICES, share_of
 from aiida_dnpmelt.physics.plan import Plan, first_guesses
 from aiida_dnpmelt.physics.run import CoexistenceRun, join
 
@@ -128,23 +128,25 @@ def assess_runs(
     """
     runs = whole_runs([from_node(node) for _, node in sorted(nodes.items()) if isinstance(node, orm.ArrayData)])
     results = [node.get_dict() for _, node in sorted(nodes.items()) if isinstance(node, orm.Dict)]
+    atoms = structure.get_ase()
+    lattice = lattice_name(atoms)
     assessment = assess(
         runs,
         Plan(**plan.get_dict()),
         rounds=round_number.value,
         atom_steps=sum(result["atom_steps"] for result in results),
         unused_seeds=unused_seeds.value,
+        lattice=lattice,
     )
-    atoms = structure.get_ase()
     point = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "element": atoms.get_chemical_formula(empirical=True),
-        "lattice": lattice_name(atoms),
+        "lattice": lattice,
         "pressure_gpa": pressure.value,
         **_number(assessment, Plan(**plan.get_dict())),
         **_runs(assessment, runs),
-        **_solid(assessment, runs),
+        **_solid(assessment, runs, lattice),
         **_paper(runs),
         "potential_label": potential.label or potential.filename,
         "potential_uuid": potential.uuid,
@@ -230,14 +232,46 @@ def _runs(assessment: Assessment, runs: Mapping[str, CoexistenceRun]) -> dict[st
     }
 
 
-def _solid(assessment: Assessment, runs: Mapping[str, CoexistenceRun]) -> dict[str, Any]:
-    """Return the lattice that most solid atoms have at the end of the living runs, and their share."""
-    every = (runs[label].found_lattices for label in assessment.labels("coexistence"))
+def _solid(assessment: Assessment, runs: Mapping[str, CoexistenceRun], lattice: str) -> dict[str, Any]:
+    """Return the lattice that most solid atoms have at the end, their share, and that of the lattice claimed.
+
+    Of the living runs; without any, of those whose solid became another crystal.
+    """
+    turned = [label for label, outcome in assessment.outcomes.items() if outcome.turned]
+    every = (runs[label].found_lattices for label in assessment.labels("coexistence") or turned)
     known = [shares for shares in every if np.isfinite(shares).all()]
     if not known:
-        return {"found_lattice": None, "found_lattice_share": None}
+        return {"found_lattice": None, "found_lattice_share": None, "lattice_share": None}
     mean = np.mean(known, axis=0)
-    return {"found_lattice": LATTICES[int(mean.argmax())], "found_lattice_share": float(mean.max())}
+    return {
+        "found_lattice": LATTICES[int(mean.argmax())],
+        "found_lattice_share": float(mean.max()),
+        "lattice_share": share_of(lattice, mean),
+    }
+
+
+def another_crystal(point: Mapping[str, Any]) -> str | None:
+    """Return in words why the solid of a stored melting point is not the crystal it claims; None if it is, or unknown.
+
+    Points of earlier versions have the lattice that was found and its share, and no verdict on it.
+    """
+    wanted, found = point.get("lattice"), point.get("found_lattice")
+    if found is None or wanted not in LATTICES or found == wanted:
+        return None
+    share = point.get("found_lattice_share")
+    shown = "most of the solid" if share is None else f"{share:.0%} of the solid"
+    return f"{shown} is {found} at the end, it is to be {wanted}"
+
+
+def judged(point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stored melting point with its verdict: earlier versions did not judge the crystal of the solid.
+
+    A point of today has ``lattice_share``, and was judged by its own criteria.
+    """
+    flaw = another_crystal(point) if point.get("lattice_share") is None else None
+    if flaw is None or point["verdict"] == "invalid":
+        return dict(point)
+    return {**point, "verdict": "invalid", "reasons": [*point.get("reasons", []), flaw]}
 
 
 def _paper(runs: Mapping[str, CoexistenceRun]) -> dict[str, Any]:

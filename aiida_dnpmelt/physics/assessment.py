@@ -20,6 +20,7 @@ from aiida_dnpmelt.physics.estimate import (
     required_time,
     timestep_correction,
 )
+from aiida_dnpmelt.physics.lattices import LATTICES
 from aiida_dnpmelt.physics.plan import Bracket, Plan, bracket, next_guesses
 from aiida_dnpmelt.physics.run import CoexistenceRun
 from aiida_dnpmelt.physics.verdict import Outcome, judge
@@ -30,6 +31,8 @@ MAXIMUM_GROWTH = 1.5
 """Beyond the least production a run is not lengthened by more at once: by chance, few runs seem to need too much."""
 MARGIN = 1.1
 """Time that is asked for, over the time that should do."""
+_ENOUGH_TURNED = 2
+"""Runs whose solid became another crystal, without any that kept it, after which no other guess is tried."""
 TIMESTEP_SYSTEMATIC = 0.25
 """Share of the time-step correction that is quoted as its uncertainty."""
 
@@ -88,7 +91,13 @@ class Assessment:
 
 
 def assess(
-    runs: Mapping[str, CoexistenceRun], plan: Plan, *, rounds: int, atom_steps: float, unused_seeds: int
+    runs: Mapping[str, CoexistenceRun],
+    plan: Plan,
+    *,
+    rounds: int,
+    atom_steps: float,
+    unused_seeds: int,
+    lattice: str | None = None,
 ) -> Assessment:
     """Return the verdicts, the joint estimate over the living runs, and what to run next.
 
@@ -96,16 +105,18 @@ def assess(
     :param rounds: rounds of runs so far.
     :param atom_steps: atom-steps that all jobs so far have taken.
     :param unused_seeds: how many new runs can still be started.
+    :param lattice: of the crystal that is to melt; None if nothing is claimed of it.
     :raises ValueError: if there is no run.
     """
     if not runs:
         raise ValueError("runs: at least one run is needed")
-    outcomes = {label: judge(run, plan.criteria) for label, run in runs.items()}
+    outcomes = {label: judge(run, plan.criteria, lattice) for label, run in runs.items()}
     found, outcomes = _estimate(runs, outcomes, plan)
     living = [label for label, outcome in outcomes.items() if outcome.state == "coexistence"]
     bounds = bracket([(runs[label].guess_k, outcome.state) for label, outcome in outcomes.items()])
     complaints = _complaints(runs, living, found, plan)
-    budget = _Budget(runs, plan, rounds, atom_steps, unused_seeds)
+    turned = [label for label, outcome in outcomes.items() if outcome.turned]
+    budget = _Budget(runs, plan, rounds, atom_steps, unused_seeds, len(turned))
     following = budget.plan_next(living, found, bounds) if complaints else Next()
     verdict: Verdict = "invalid" if found is None else ("unfinished" if complaints else "valid")
     return Assessment(
@@ -115,7 +126,7 @@ def assess(
         correction=_correction(runs, outcomes),
         verdict=verdict,
         reasons=(
-            *_told(runs, outcomes, living),
+            *_told(runs, outcomes, living, lattice),
             *complaints,
             *((following.reason,) if following.reason else ()),
         ),
@@ -166,7 +177,9 @@ def _correction(runs: Mapping[str, CoexistenceRun], outcomes: Mapping[str, Outco
     return float(np.mean(factors)) if factors else 1.0
 
 
-def _told(runs: Mapping[str, CoexistenceRun], outcomes: Mapping[str, Outcome], living: list[str]) -> list[str]:
+def _told(
+    runs: Mapping[str, CoexistenceRun], outcomes: Mapping[str, Outcome], living: list[str], lattice: str | None
+) -> list[str]:
     """Return sentences on what the runs showed."""
     told = []
     if living:
@@ -178,9 +191,24 @@ def _told(runs: Mapping[str, CoexistenceRun], outcomes: Mapping[str, Outcome], l
             f"both phases live in {len(living)} of {len(runs)} runs, {times:.0f} ps in all, "
             f"solid fraction {low:.2f} to {high:.2f}"
         )
+        told += _crystal_told(outcomes, living, lattice)
     for label, outcome in outcomes.items():
         if label not in living:
             told.append(f"{label} (guess {runs[label].guess_k:.0f} K) {outcome.state}: {'; '.join(outcome.reasons)}")
+    return told
+
+
+def _crystal_told(outcomes: Mapping[str, Outcome], living: list[str], lattice: str | None) -> list[str]:
+    """Return sentences on which crystal the solid of the living runs is, nothing if nothing is claimed of it."""
+    if lattice is None:
+        return []
+    if lattice not in LATTICES:
+        return [f"which crystal the solid is was not judged: only {', '.join(LATTICES)} are told apart"]
+    known = [outcomes[label].measures.get("lattice_share") for label in living]
+    shares = [share for share in known if share is not None]
+    told = [f"{min(shares):.0%} to {max(shares):.0%} of the solid is {lattice} at the end"] if shares else []
+    if len(shares) < len(living):
+        told.append(f"which crystal the solid is is not known in {len(living) - len(shares)} of {len(living)} runs")
     return told
 
 
@@ -214,6 +242,7 @@ class _Budget:
     rounds: int
     atom_steps: float
     unused_seeds: int
+    turned: int
 
     def plan_next(self, living: list[str], found: Estimate | None, bounds: Bracket) -> Next:
         """Return the most useful runs that the budget allows."""
@@ -227,6 +256,8 @@ class _Budget:
         return self._continue(living, found, left)
 
     def _search(self, bounds: Bracket) -> Next:
+        if self.turned >= min(_ENOUGH_TURNED, self.plan.initial_runs) and not bounds.lower_k:
+            return Next(reason="stopped: the solid does not stay the crystal that it began as, at no guess so far")
         number = min(self.plan.initial_runs, self.unused_seeds)
         if number == 0:
             return Next(reason="stopped: no seed is left for another guess")

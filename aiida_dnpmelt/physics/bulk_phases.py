@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from aiida_dnpmelt.physics.lattices import LATTICES
+from aiida_dnpmelt.physics.lattices import LATTICES, LEAST_LATTICE_SHARE, crystal_flaw
 from aiida_dnpmelt.physics.melting_curve import Quantity, clapeyron_slope_k_per_gpa
 from aiida_dnpmelt.physics.order import ALIVE
 from aiida_dnpmelt.physics.run import CoexistenceRun
@@ -58,17 +58,20 @@ def mean_of(values: NDArray[np.float64]) -> Quantity:
     return Quantity(float(values.mean()), float(wider * means.std(ddof=1) / BLOCKS**0.5))
 
 
-def melting(crystal: CoexistenceRun, melt: CoexistenceRun, temperature_k: Quantity) -> Melting:
+def melting(
+    crystal: CoexistenceRun, melt: CoexistenceRun, temperature_k: Quantity, lattice: str | None = None
+) -> Melting:
     """Return what melting changes, from runs of both phases at constant temperature and pressure.
 
     :param crystal: run of the solid by itself; ``melt`` is that of the liquid.
     :param temperature_k: T_m at this pressure, at which both were run, in K.
+    :param lattice: of the crystal, which its run is judged by; None if nothing is claimed of it.
     :raises ValueError: if a run is too short for a mean.
     """
     volumes = [mean_of(run.box_angstrom.prod(axis=1) / run.n_atoms) for run in (crystal, melt)]
     enthalpies = [mean_of(run.enthalpy_ev) for run in (crystal, melt)]
     volume, enthalpy = (_difference(pair[1], pair[0]) for pair in (volumes, enthalpies))
-    reasons = _reasons(crystal, melt)
+    reasons = _reasons(crystal, melt, lattice)
     if enthalpy.value <= 0:
         reasons.append(f"the enthalpy of melting is {enthalpy.value:.4f} eV/atom, it must be positive")
     slope = None if reasons else clapeyron_slope_k_per_gpa(temperature_k, volume, enthalpy)
@@ -93,7 +96,7 @@ def _difference(first: Quantity, second: Quantity) -> Quantity:
     return Quantity(first.value - second.value, float(np.hypot(first.uncertainty, second.uncertainty)))
 
 
-def _reasons(crystal: CoexistenceRun, melt: CoexistenceRun) -> list[str]:
+def _reasons(crystal: CoexistenceRun, melt: CoexistenceRun, lattice: str | None) -> list[str]:
     """Return what says that a phase did not stay what it was."""
     reasons = []
     for name, run in (("crystal", crystal), ("melt", melt)):
@@ -105,7 +108,8 @@ def _reasons(crystal: CoexistenceRun, melt: CoexistenceRun) -> list[str]:
         reasons.append(f"the crystal melted: a frame has a solid fraction of {crystal.solid_fraction.min():.2f}")
     if melt.solid_fraction.max() > ALIVE:
         reasons.append(f"the melt is none: a frame has a solid fraction of {melt.solid_fraction.max():.2f}")
-    return reasons
+    turned = crystal_flaw(lattice, crystal.found_lattices, LEAST_LATTICE_SHARE)
+    return reasons if turned is None else [*reasons, f"the crystal became another one: {turned}"]
 
 
 def _lattice(crystal: CoexistenceRun) -> tuple[str | None, float | None]:

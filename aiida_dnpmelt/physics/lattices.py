@@ -18,6 +18,12 @@ LATTICES = ("fcc", "bcc", "hcp", "diamond")
 BCC_W6_ABOVE = 0.009
 DIAMOND_Q4_ABOVE = 0.23
 FCC_W4_BELOW = -0.04
+LEAST_LATTICE_SHARE = 0.5
+"""Least share of the solid atoms in the lattice that is claimed. In true coexistence of fcc Cu and Al, bcc Fe, hcp Mg
+and diamond Si it is 0.83 to 0.97: the atoms at the interfaces are counted for any of the four (0.58 where 8 % of the
+cell is all that is left of the solid), and planes of hcp in fcc, or of fcc in hcp, are faults that growth leaves."""
+_TOLD = 0.005
+"""Share of a lattice below which it is not named."""
 
 
 def lattice_shares(lengths: ArrayLike, positions: ArrayLike, solid: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -52,3 +58,29 @@ def lattice_shares(lengths: ArrayLike, positions: ArrayLike, solid: NDArray[np.b
         fcc = ~bcc & ~diamond & (order(4, 12, True) < FCC_W4_BELOW)
     hcp = ~bcc & ~diamond & ~fcc
     return np.array([fcc.mean(), bcc.mean(), hcp.mean(), diamond.mean()])
+
+
+def share_of(lattice: str | None, shares: NDArray[np.float64]) -> float | None:
+    """Return the share of the solid atoms that are in a lattice; None if nobody looked, or it is none of `LATTICES`."""
+    if lattice not in LATTICES or not np.isfinite(shares).all():
+        return None
+    return float(shares[LATTICES.index(lattice)])
+
+
+def crystal_flaw(lattice: str | None, shares: NDArray[np.float64], least: float) -> str | None:
+    """Return in words why a solid is not the crystal that it should be; None if it is, or if that is not known.
+
+    :param lattice: the one that it should be in.
+    :param shares: of the solid atoms in each of `LATTICES`, shape (4,).
+    :param least: share of them that must be in the lattice.
+    """
+    own = share_of(lattice, shares)
+    if own is None or own >= least:
+        return None
+    return f"the solid is {in_words(shares, lattice)} at the end, at least {least:.0%} of it must be {lattice}"
+
+
+def in_words(shares: NDArray[np.float64], lattice: str | None = None) -> str:
+    """Return shares in words, the largest first: ``97% bcc, 3% hcp``; a lattice that is named is told in any case."""
+    ordered = sorted(zip(shares, LATTICES, strict=True), key=lambda each: -each[0])
+    return ", ".join(f"{share:.0%} {name}" for share, name in ordered if share >= _TOLD or name == lattice)

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from aiida_dnpmelt.physics.estimate import einstein_frequency
+from aiida_dnpmelt.physics.lattices import LEAST_LATTICE_SHARE, crystal_flaw, share_of
 from aiida_dnpmelt.physics.order import ALIVE
 from aiida_dnpmelt.physics.run import CoexistenceRun
 from aiida_dnpmelt.physics.units import BOLTZMANN_EV_PER_K
@@ -26,6 +27,12 @@ class Criteria(BaseModel):
     )
     minimum_share_with_interfaces: float = Field(
         0.8, gt=0, le=1, description="Share of the frames that must show two interfaces or more."
+    )
+    minimum_lattice_share: float = Field(
+        LEAST_LATTICE_SHARE,
+        ge=0,
+        le=1,
+        description="Least share of the solid atoms at the end that must be in the lattice of the crystal.",
     )
     maximum_energy_drift_k: float = Field(
         5.0, gt=0, le=100, description="Drift of the conserved energy over the run, as a temperature in K."
@@ -49,26 +56,38 @@ class Criteria(BaseModel):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The state of one run, the reasons for it, and the numbers that they rest on (units in the keys)."""
+    """The state of one run, the reasons for it, and the numbers that they rest on (units in the keys).
+
+    :param turned: its solid is another crystal than the one that was to melt.
+    """
 
     state: State
     reasons: tuple[str, ...]
     measures: dict[str, float]
+    turned: bool = False
 
 
-def judge(run: CoexistenceRun, criteria: Criteria) -> Outcome:
+def judge(run: CoexistenceRun, criteria: Criteria, lattice: str | None = None) -> Outcome:
     """Return the verdict on a run.
 
     ``froze`` says that T_m lies above its guess, ``melted`` that it lies below; ``invalid`` says nothing of T_m.
+
+    :param lattice: of the crystal that is to melt, which its solid is judged by; one that is none of
+        `aiida_dnpmelt.physics.lattices.LATTICES`, or of a run whose solid nobody looked at, cannot be judged.
     """
     if run.bulk_melted:
         return Outcome("melted", (f"the whole crystal melted at {run.guess_k:.0f} K in preparation",), {})
     if not len(run.frame_time_ps) or len(run.time_ps) < 2:
         return Outcome("invalid", ("production left no frame to analyse",), {})
-    measures = _measures(run, criteria)
+    measures = _measures(run, criteria, lattice)
     lost = _lost(run, criteria)
-    if lost is not None:
+    flaw = crystal_flaw(lattice, run.found_lattices, criteria.minimum_lattice_share)
+    if lost is not None and (flaw is None or lost[0] == "melted"):
         return Outcome(*lost, measures)
+    if flaw is not None:
+        return Outcome(
+            "invalid", (flaw, *(lost[1] if lost else _complaints(measures, criteria))), measures, turned=True
+        )
     reasons = tuple(_complaints(measures, criteria))
     if reasons:
         return Outcome("invalid", reasons, measures)
@@ -90,7 +109,7 @@ def _lost(run: CoexistenceRun, criteria: Criteria) -> tuple[State, tuple[str, ..
     return None
 
 
-def _measures(run: CoexistenceRun, criteria: Criteria) -> dict[str, float]:
+def _measures(run: CoexistenceRun, criteria: Criteria, lattice: str | None) -> dict[str, float]:
     pressure = run.pressure_gpa.mean(axis=0) - run.target_pressure_gpa
     span = run.time_ps[-1] - run.time_ps[0]
     slope = np.polyfit(run.time_ps, run.conserved_ev, 1)[0]
@@ -103,6 +122,9 @@ def _measures(run: CoexistenceRun, criteria: Criteria) -> dict[str, float]:
         "normal_pressure_deviation_gpa": float(pressure[2]),
         "lateral_pressure_deviation_gpa": float(max(pressure[:2], key=abs)),
     }
+    own = share_of(lattice, run.found_lattices)
+    if own is not None:
+        measures["lattice_share"] = own
     if len(run.mean_square_force):
         frequency = einstein_frequency(
             float(run.mean_square_force.mean()), run.mass_amu, float(run.temperature_k.mean())

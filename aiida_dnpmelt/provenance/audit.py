@@ -11,8 +11,10 @@ import numpy as np
 from aiida import orm
 from ase import units
 
+from aiida_dnpmelt.calculations.melting_point import another_crystal, judged
 from aiida_dnpmelt.data.frames import CONVERGED, FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
+from aiida_dnpmelt.physics.lattices import LATTICES
 from aiida_dnpmelt.provenance.ancestry import Node, attributes_of
 from aiida_dnpmelt.provenance.labels import TRAINING_TYPE
 from aiida_dnpmelt.provenance.query import points_of, size_studies
@@ -57,7 +59,7 @@ class _Case:
 
     def __init__(self, found: Trace) -> None:
         self.trace = found
-        self.point = found.result
+        self.point = judged(found.result)
         self.nodes = list(found.ancestry.nodes.values())
         self.inputs = found.ancestry.inputs()
 
@@ -136,12 +138,15 @@ def _uncertainty(case: _Case) -> _Found:
 
 def _crystal(case: _Case) -> _Found:
     wanted, found = case.point["lattice"], case.point.get("found_lattice")
-    if found is None:
+    flaw = another_crystal(case.point)
+    if wanted not in LATTICES:
+        yield UNKNOWN, f"the crystal is none of {', '.join(LATTICES)}: which one the solid is at the end cannot be told"
+    elif found is None:
         yield UNKNOWN, "the lattice of the solid at the end is not on record"
-    elif found == wanted:
-        yield PASSED, f"{case.point['found_lattice_share']:.0%} of the solid atoms are {found} at the end"
+    elif flaw is not None:
+        yield FAILED, flaw
     else:
-        yield FAILED, f"most solid atoms are {found} at the end, it began as {wanted}"
+        yield PASSED, f"{case.point['found_lattice_share']:.0%} of the solid atoms are {found} at the end"
 
 
 def _size(case: _Case) -> _Found:

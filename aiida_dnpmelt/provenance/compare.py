@@ -20,7 +20,7 @@ _RESULT_KEYS = (
     *("melting_temperature_k", "standard_uncertainty_k", "interval_low_k", "interval_high_k"),
     *("statistical_uncertainty_k", "timestep_uncertainty_k", "timestep_correction_k", "relaxation_time_ps"),
     *("slow_noise_k", "fast_noise_k", "between_runs_k", "chi2", "core_hours", "paper_mean_k", "paper_std_k"),
-    *("paper_sem_k", "found_lattice_share", "reasons"),
+    *("paper_sem_k", "found_lattice_share", "lattice_share", "reasons"),
 )
 """Keys of a melting point that follow from the runs and are no choice."""
 _ORDER = ("given", "step", "process", "missing")

@@ -14,6 +14,7 @@ from aiida.common.links import LinkType
 
 from aiida_dnpmelt.calculations.melting_curve import SCHEMA as CURVE_SCHEMA
 from aiida_dnpmelt.calculations.melting_curve import curve_points, melting_curve
+from aiida_dnpmelt.calculations.melting_point import judged
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.provenance.ancestry import batches
 from aiida_dnpmelt.provenance.conditions import Condition
@@ -46,7 +47,7 @@ class MeltingPoint:
     :param demo: its work chain, or the one that called it, was launched as a demonstration.
     :param labellers: what labelled the frames that the potential was trained on here, in words.
     :param functionals: density functionals of these labels, as far as they are known.
-    :param details: the whole dictionary, see the reference of the schema.
+    :param details: the whole dictionary, see the reference of the schema, with the verdict that holds today.
     """
 
     pk: int
@@ -312,7 +313,8 @@ def _points(filters: dict[str, Any]) -> Iterator[MeltingPoint]:
     rows = query.order_by({"chain": [{"ctime": "desc"}, {"id": "desc"}]}).all()
     unfinished, of_studies, demos = _unfinished(), _called_by(SIZE_TYPE), _demos()
     labels = labels_of({row[5]["potential_uuid"] for row in rows})
-    for pk, uuid, created, demo, node_pk, values in rows:
+    for pk, uuid, created, demo, node_pk, stored in rows:
+        values = judged(stored)
         known = labels.get(values["potential_uuid"], Labels())
         yield MeltingPoint(
             pk=pk,

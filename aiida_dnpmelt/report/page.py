@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.common import timezone
 
 from aiida_dnpmelt import __version__
+from aiida_dnpmelt.calculations.melting_point import judged
 from aiida_dnpmelt.report import learned, words
 from aiida_dnpmelt.report.chains import LEARNING, MELTING, TPC, Chain, called, find_chain, output, state
 from aiida_dnpmelt.report.costs import costs
@@ -150,7 +151,7 @@ def _tpc(chain: Chain) -> dict[str, Any]:
             "subtitle": "by two-phase coexistence",
             "cards": [Card("T_m", "not known yet", main=True)],
         }
-    point = found.get_dict()
+    point = judged(found.get_dict())
     known = point["melting_temperature_k"] is not None
     notes = (
         f"95 % interval {words.interval(point['interval_low_k'], point['interval_high_k'])}",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiida import orm
 from aiida.tools.workflows import WorkflowTools
 
-from aiida_dnpmelt.calculations.melting_point import whole_runs
+from aiida_dnpmelt.calculations.melting_point import judged, whole_runs
 from aiida_dnpmelt.data.runs import from_node
 from aiida_dnpmelt.physics.run import CoexistenceRun
 from aiida_dnpmelt.provenance.query import MeltingPoint, notation
@@ -51,7 +51,7 @@ class TPCTools(WorkflowTools):
             raise ValueError(
                 f"work chain {self._node.pk} has no melting point: its state is {self._node.process_state}"
             )
-        return dict(self._node.outputs.melting_point.get_dict())
+        return judged(self._node.outputs.melting_point.get_dict())
 
 
 def point_text(point: dict[str, Any]) -> str:

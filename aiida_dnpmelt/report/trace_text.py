@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from aiida_dnpmelt.calculations.melting_point import judged
 from aiida_dnpmelt.provenance.query import notation
 from aiida_dnpmelt.provenance.trace import Cost, Stage, Trace
 from aiida_dnpmelt.report.terminal import plain
@@ -42,7 +43,7 @@ def headline(result: Mapping[str, Any]) -> str:
     number = "no T_m" if value == "-" else f"T_m = {value} K"
     whose = result.get("potential_label") or "learned models"
     return f"{number}: {result['element']} ({result['lattice']}) at {result['pressure_gpa']:g} GPa, {whose}, " + str(
-        result["verdict"]
+        judged(result)["verdict"]
     )
 
 

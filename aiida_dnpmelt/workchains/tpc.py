@@ -155,7 +155,8 @@ class TPCWorkChain(WorkChain):
         spec.exit_code(
             501,
             "ERROR_NO_COEXISTENCE",
-            message="No run held both phases: {reason}. Try another guess, or a larger cell.",
+            message="No run held both phases: {reason}. Try another guess, a larger cell, or "
+            "the crystal that its solid became.",
         )
 
     @classmethod

@@ -18,6 +18,7 @@ from aiida_dnpmelt.calculations.melting_point import (
     assess_runs,
     cell_repetitions,
     join_pieces,
+    judged,
     repetitions_of,
     shorter_timestep,
     start_plan,
@@ -25,6 +26,7 @@ from aiida_dnpmelt.calculations.melting_point import (
     whole_runs,
 )
 from aiida_dnpmelt.data.runs import from_node, to_node
+from aiida_dnpmelt.physics.lattices import LATTICES
 from aiida_dnpmelt.physics.run import CoexistenceRun
 from aiida_dnpmelt.workchains.protocols import load_protocol
 
@@ -131,6 +133,52 @@ def test_statistic_of_the_paper_takes_one_run_and_runs_of_20_ps(cu_u3):
     assert point["paper_sem_k"] is None
     short = assessed(cu_u3, [synthetic_run(11, length_ps=15.0)])["melting_point"]
     assert (short["paper_mean_k"], short["paper_std_k"], short["paper_sem_k"]) == (None, None, None)
+
+
+def as_crystal(runs: list[CoexistenceRun], **shares: float) -> list[CoexistenceRun]:
+    """Return runs whose solid has shares of lattices at the end."""
+    return [replace(run, found_lattices=np.array([shares.get(name, 0.0) for name in LATTICES])) for run in runs]
+
+
+def test_a_solid_of_another_crystal_gives_no_melting_point_and_is_named(cu_u3):
+    found = assessed(cu_u3, as_crystal(living(), bcc=1.0))
+    point = found["melting_point"].get_dict()
+    assert (point["verdict"], point["lattice"], point["melting_temperature_k"]) == ("invalid", "fcc", None)
+    assert (point["found_lattice"], point["found_lattice_share"], point["lattice_share"]) == ("bcc", 1.0, 0.0)
+    assert point["seeds_invalid"] == [11, 12, 13, 14]
+    assert "the solid is 100% bcc, 0% fcc at the end" in point["reasons"][0]
+    assert "guess_1" not in found
+    kept = assessed(cu_u3, as_crystal(living(), bcc=1.0), plan={"criteria": {"minimum_lattice_share": 0.0}})
+    assert judged(kept["melting_point"].get_dict())["verdict"] == "valid"  # who lowers the criterion is answered
+
+
+def test_faults_of_stacking_leave_a_melting_point_valid(cu_u3):
+    point = assessed(cu_u3, as_crystal(living(), fcc=0.8, hcp=0.17, bcc=0.03))["melting_point"].get_dict()
+    assert (point["verdict"], point["found_lattice"], point["lattice_share"]) == ("valid", "fcc", pytest.approx(0.8))
+    assert "80% to 80% of the solid is fcc at the end" in point["reasons"]
+
+
+def test_runs_of_another_crystal_are_left_out_of_the_joint_result(cu_u3):
+    kept = as_crystal(living(), fcc=0.95, hcp=0.05)
+    turned = as_crystal([synthetic_run(30, length_ps=120.0, melting_temperature_k=1500.0)], bcc=0.9, fcc=0.1)
+    alone, both = (assessed(cu_u3, runs)["melting_point"].get_dict() for runs in (kept, [*kept, *turned]))
+    assert both["melting_temperature_k"] == alone["melting_temperature_k"]
+    assert (both["verdict"], both["seeds_invalid"], both["lattice_share"]) == ("valid", [30], pytest.approx(0.95))
+
+
+def test_a_solid_that_nobody_looked_at_is_not_known(cu_u3):
+    point = assessed(cu_u3, living())["melting_point"].get_dict()
+    assert (point["found_lattice"], point["lattice_share"]) == (None, None)
+    assert "which crystal the solid is is not known in 4 of 4 runs" in point["reasons"]
+    assert judged(point) == point
+
+
+def test_stored_points_are_judged_by_the_lattice_that_was_found():
+    old = {"lattice": "fcc", "verdict": "valid", "reasons": ["fine"], "found_lattice": "hcp"}
+    assert judged(old)["verdict"] == "invalid"
+    assert judged(old)["reasons"] == ["fine", "most of the solid is hcp at the end, it is to be fcc"]
+    for same in ({**old, "found_lattice": "fcc"}, {**old, "found_lattice": None}, {**old, "lattice": "other"}):
+        assert judged(same) == same
 
 
 def part(run: CoexistenceRun, begin: int, end: int) -> CoexistenceRun:

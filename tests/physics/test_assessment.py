@@ -320,3 +320,39 @@ def test_every_search_ends_whatever_the_cells_do(case):
     assert search.rounds < 40
     last_round = max(plan.initial_runs, plan.runs) * (plan.first_time_ps + PREPARATION_PS) * ATOM_STEPS_PER_PS
     assert search.spent <= plan.budget_atom_steps + last_round
+
+
+FCC, BCC = np.array([0.95, 0.02, 0.03, 0.0]), np.array([0.0, 1.0, 0.0, 0.0])
+
+
+def assessed_as(lattice: str, runs: Mapping[str, CoexistenceRun], **plan) -> Assessment:
+    return assess(runs, plan_with(**plan), rounds=1, atom_steps=1e6, unused_seeds=10, lattice=lattice)
+
+
+def test_four_runs_of_another_crystal_are_no_melting_temperature_of_the_claimed_one():
+    found = assessed_as("fcc", living(4, 120.0, found_lattices=BCC))
+    assert (found.verdict, found.temperature_k) == ("invalid", None)
+    assert "100% bcc, 0% fcc at the end, at least 50% of it must be fcc" in found.reasons[0]
+    assert found.next.is_nothing
+    assert found.reasons[-1].startswith("stopped: the solid does not stay the crystal that it began as")
+    assert assessed_as("bcc", living(4, 120.0, found_lattices=BCC)).verdict == "valid"
+
+
+def test_runs_that_kept_the_crystal_count_and_those_that_did_not_are_named():
+    runs = living(4, 120.0, found_lattices=FCC)
+    alone = assessed_as("fcc", runs)
+    assert (alone.verdict, alone.reasons[1]) == ("valid", "95% to 95% of the solid is fcc at the end")
+    turned = {"seed_9": synthetic_run(9, length_ps=120.0, melting_temperature_k=1500.0, found_lattices=BCC)}
+    found = assessed_as("fcc", {**runs, **turned})
+    assert (found.verdict, found.temperature_k) == ("valid", alone.temperature_k)
+    assert any(reason.startswith("seed_9 (guess 1500 K) invalid: the solid is 100% bcc") for reason in found.reasons)
+    few = assessed_as("fcc", {**living(1, 120.0, found_lattices=FCC), **turned})
+    assert (few.verdict, few.next.is_nothing) == ("unfinished", False)
+
+
+def test_what_crystal_the_solid_is_is_told_where_it_is_not_known_or_cannot_be():
+    unknown = assessed_as("fcc", living(4, 120.0))
+    assert unknown.reasons[1] == "which crystal the solid is is not known in 4 of 4 runs"
+    other = assessed_as("other", living(4, 120.0, found_lattices=BCC))
+    assert other.verdict == "valid"
+    assert other.reasons[1].startswith("which crystal the solid is was not judged: only fcc, bcc, hcp, diamond")

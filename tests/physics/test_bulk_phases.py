@@ -95,6 +95,17 @@ def test_another_lattice_is_named_with_its_share():
     assert melting(unknown, phase_run("melt", 1), T_M).found_lattice is None
 
 
+def test_a_crystal_that_became_another_one_gives_no_slope():
+    turned = phase_run("crystal", found_lattices=np.array([0.0, 1.0, 0.0, 0.0]))
+    found = melting(turned, phase_run("melt", 1), T_M, "fcc")
+    assert found.slope_k_per_gpa is None
+    assert found.reasons == (
+        "the crystal became another one: the solid is 100% bcc, 0% fcc at the end, at least 50% of it must be fcc",
+    )
+    for lattice in ("bcc", "other", None):
+        assert melting(turned, phase_run("melt", 1), T_M, lattice).slope_k_per_gpa is not None
+
+
 def test_short_series_have_no_mean():
     with pytest.raises(ValueError, match="99 samples given, a mean needs 100"):
         mean_of(np.zeros(99))

@@ -7,11 +7,13 @@ import pytest
 from physics.synthetic_runs import synthetic_run
 from pydantic import ValidationError
 
+from aiida_dnpmelt.physics.lattices import LATTICES
 from aiida_dnpmelt.physics.run import CoexistenceRun
 from aiida_dnpmelt.physics.units import BOLTZMANN_EV_PER_K
 from aiida_dnpmelt.physics.verdict import Criteria, Outcome, judge
 
 DEFAULTS = Criteria()
+_LOST = ("froze", "melted")
 
 
 def judged(run: CoexistenceRun, **criteria) -> Outcome:
@@ -163,3 +165,51 @@ def test_halted_run_has_lost_a_phase_however_thick_the_rest(end, state):
 def test_criteria_out_of_range_are_refused_by_their_key(key, value):
     with pytest.raises(ValidationError, match=key):
         Criteria(**{key: value})
+
+
+def shares(**of: float) -> np.ndarray:
+    """Return shares of the lattices by their names."""
+    return np.array([of.get(name, 0.0) for name in LATTICES])
+
+
+BCC = shares(bcc=1.0)
+
+
+def test_a_run_whose_solid_became_another_crystal_says_nothing_of_the_claimed_one():
+    outcome = judge(synthetic_run(found_lattices=BCC), DEFAULTS, "fcc")
+    assert (outcome.state, outcome.turned) == ("invalid", True)
+    assert outcome.reasons == ("the solid is 100% bcc, 0% fcc at the end, at least 50% of it must be fcc",)
+    assert outcome.measures["lattice_share"] == 0.0
+    assert judge(synthetic_run(found_lattices=BCC), DEFAULTS, "bcc").state == "coexistence"
+
+
+@pytest.mark.parametrize(
+    ("lattice", "found", "state"),
+    [
+        ("fcc", shares(fcc=0.95, hcp=0.05), "coexistence"),
+        ("fcc", shares(fcc=0.6, hcp=0.35, bcc=0.05), "coexistence"),  # stacking faults
+        ("fcc", shares(fcc=0.45, hcp=0.55), "invalid"),
+        ("hcp", shares(fcc=0.55, hcp=0.45), "invalid"),
+        ("bcc", shares(fcc=0.52, bcc=0.48), "invalid"),
+        ("diamond", shares(bcc=0.9, diamond=0.1), "invalid"),
+        ("other", BCC, "coexistence"),
+        (None, BCC, "coexistence"),
+        ("fcc", np.full(4, np.nan), "coexistence"),
+    ],
+)
+def test_the_crystal_is_judged_by_the_share_of_the_claimed_one(lattice, found, state):
+    outcome = judge(synthetic_run(found_lattices=found), DEFAULTS, lattice)
+    assert (outcome.state, outcome.turned) == (state, state == "invalid")
+    assert ("lattice_share" in outcome.measures) == (lattice in LATTICES and np.isfinite(found).all())
+
+
+def test_what_froze_as_another_crystal_bounds_nothing_and_what_melted_still_melted():
+    froze, melted = (judge(synthetic_run(state=state, found_lattices=BCC), DEFAULTS, "fcc") for state in _LOST)
+    assert (froze.state, froze.turned, len(froze.reasons)) == ("invalid", True, 2)
+    assert (melted.state, melted.turned) == ("melted", False)
+
+
+def test_share_of_the_crystal_is_a_criterion():
+    run = synthetic_run(found_lattices=shares(fcc=0.7, bcc=0.3))
+    assert judge(run, Criteria(minimum_lattice_share=0.8), "fcc").turned
+    assert not judge(run, Criteria(minimum_lattice_share=0.6), "fcc").turned

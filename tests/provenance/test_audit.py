@@ -11,6 +11,7 @@ from report.stored_melting import give, potential, unstored_potential
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.provenance.audit import audit
+from aiida_dnpmelt.provenance.query import melting_points
 
 
 def states(pk: int) -> dict[str, list[str]]:
@@ -41,9 +42,24 @@ def test_what_is_wrong_with_the_number_is_told(clean):
     assert (lost["verdict"], lost["uncertainty"], lost["crystal"]) == (["failed"], ["failed"], ["unknown"])
     facts = {"verdict": "unfinished", "found_lattice": "bcc", "target_uncertainty_k": 1.0, "target_reached": False}
     other = states(coexistence(clean, code, potential("eam"), pressure_gpa=9.0, **facts).pk)
-    assert (other["verdict"], other["uncertainty"], other["crystal"]) == (["doubted"], ["doubted"], ["failed"])
+    assert (other["verdict"], other["uncertainty"], other["crystal"]) == (["failed"], ["doubted"], ["failed"])
     again = coexistence(clean, code, potential("eam"), pressure_gpa=9.0, **facts)
     assert states(again.pk)["superseded"] == ["passed"]
+
+
+def test_a_point_of_an_earlier_version_whose_solid_is_another_crystal_is_not_valid(clean):
+    code = orm.InstalledCode(computer=clean, filepath_executable="/bin/lmp", label="stored-lmp").store()
+    chain = coexistence(clean, code, potential("eam"), found_lattice="bcc", found_lattice_share=1.0)
+    found = {finding.check: finding for finding in audit(chain.pk)}
+    assert (found["verdict"].state, found["crystal"].state) == ("failed", "failed")
+    assert found["crystal"].reason == "100% of the solid is bcc at the end, it is to be fcc"
+    assert found["crystal"].reason in found["verdict"].reason
+    (point,) = melting_points("Cu", everything=True)
+    assert (point.verdict, point.marks, point.details["verdict"]) == ("invalid", ("invalid",), "invalid")
+    assert melting_points("Cu") == []
+    other = coexistence(clean, code, potential("eam"), lattice="other", found_lattice="bcc", found_lattice_share=1.0)
+    assert {each.check: each.state for each in audit(other.pk)}["crystal"] == "unknown"
+    assert [each.verdict for each in melting_points("Cu")] == ["valid"]
 
 
 def test_frames_that_vasp_labelled_are_followed_to_the_rule_that_judged_them(clean):
