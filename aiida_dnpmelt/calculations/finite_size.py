@@ -13,9 +13,10 @@ from aiida.engine import calcfunction
 from ase import Atoms
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from aiida_dnpmelt.calculations.melting_point import PAPER_WINDOW_PS, whole_runs
+from aiida_dnpmelt.calculations.melting_point import PAPER_WINDOW_PS, measured, whole_runs
 from aiida_dnpmelt.data.runs import from_node
 from aiida_dnpmelt.physics.crystals import repetitions
+from aiida_dnpmelt.physics.error_budget import Measured, mean_of
 from aiida_dnpmelt.physics.estimate import Series, last_window
 from aiida_dnpmelt.physics.finite_size import FEWEST_SIZES, ErrorLaw, SizeEffect, SizeFit, fit_error_law, fit_sizes
 from aiida_dnpmelt.physics.melting_curve import Quantity
@@ -224,14 +225,16 @@ def _at_infinity(used: Mapping[int, Mapping[str, Any]], effect: SizeEffect | Non
         more = ("size_effect_resolved", "significance", "constant", "line")
         each = ("size_shifts_k", "size_shift_uncertainties_k", "size_uncertainties_k")
         return dict.fromkeys((*names, *more, *each))
-    infinite = effect.line.temperature_k(math.inf)
-    timestep = max(point["timestep_uncertainty_k"] for point in used.values())
+    line = effect.line.temperature_k(math.inf)
+    timestep = mean_of([measured(point) for point in used.values()]).common_k
+    infinite = Measured(line.value, line.uncertainty, timestep)
+    low, high = infinite.interval_k
     shifts = [effect.line.shift_k(number) for number in used]
     return {
-        "infinite_temperature_k": infinite.value,
-        "infinite_uncertainty_k": math.hypot(infinite.uncertainty, timestep),
-        "interval_low_k": infinite.value - 1.96 * infinite.uncertainty - timestep,
-        "interval_high_k": infinite.value + 1.96 * infinite.uncertainty + timestep,
+        "infinite_temperature_k": infinite.value_k,
+        "infinite_uncertainty_k": infinite.total_k,
+        "interval_low_k": low,
+        "interval_high_k": high,
         "coverage": 0.95,
         "timestep_uncertainty_k": timestep,
         "size_effect_resolved": bool(effect.resolved),

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from aiida_dnpmelt import __version__
 from aiida_dnpmelt.calculations.exploration_runs import derived_seed
 from aiida_dnpmelt.calculations.exploration_settings import ExplorationSettings
+from aiida_dnpmelt.calculations.melting_point import measured
 from aiida_dnpmelt.physics.error_budget import Budget, Measured, agreement, error_budget, mean_shift
 
 SCHEMA = "dnpmelt.melting"
@@ -31,8 +32,18 @@ class CorrectionSettings(BaseModel):
 
 
 @calcfunction
+def temperature_of_teacher(melting_point: orm.Dict) -> orm.Float:
+    """Return the T_m of a teacher in K, which the guesses for its models start from."""
+    return orm.Float(melting_point["melting_temperature_k"])
+
+
+@calcfunction
 def guess_of_model(temperature: orm.Float, comparison: orm.Dict, model: orm.Str) -> orm.Float:
-    """Return a first guess of the T_m of a model in K: that of its teacher, and the predicted shift if it is known."""
+    """Return a first guess of the T_m of a model in K: that of its teacher, and the predicted shift if it is known.
+
+    :param temperature: T_m of the teacher in K, or what stands for it: a guess that was given, or the tabulated one.
+    :param comparison: the models against the teacher, which has the shift T_m(model) - T_m(teacher).
+    """
     offset = comparison["offset"]
     if offset is None:
         return orm.Float(temperature.value)
@@ -75,7 +86,7 @@ def melting_result(
     shifts = {} if comparison is None else _shifts(comparison.get_dict())
     second_order = None if comparison is None else _second_order(comparison.get_dict(), list(models))
     budget = error_budget(
-        [_measured(point) for point in models.values()], mean_shift(shifts, list(models)), second_order or 0.0
+        [measured(point) for point in models.values()], mean_shift(shifts, list(models)), second_order or 0.0
     )
     first = next(iter(models.values()))
     reasons = _reasons(models, learning.get_dict(), comparison)
@@ -92,6 +103,7 @@ def melting_result(
                 name: {
                     "melting_temperature_k": point["melting_temperature_k"],
                     "standard_uncertainty_k": point["standard_uncertainty_k"],
+                    "timestep_uncertainty_k": point.get("timestep_uncertainty_k"),
                     "between_runs_k": point["between_runs_k"],
                     "verdict": point["verdict"],
                     "predicted_shift_k": shifts[name].value_k if name in shifts else None,
@@ -118,10 +130,6 @@ def final_temperature(result: Mapping[str, Any]) -> tuple[float, float]:
     return result[f"{name}melting_temperature_k"], result[uncertainty]
 
 
-def _measured(point: Mapping[str, Any]) -> Measured:
-    return Measured(point["melting_temperature_k"], point["standard_uncertainty_k"])
-
-
 def _shifts(comparison: Mapping[str, Any]) -> dict[str, Measured]:
     """Return the predicted shift of each model, none if they are not known."""
     if comparison["offset"] is None:
@@ -143,21 +151,21 @@ def _second_order(comparison: Mapping[str, Any], used: list[str]) -> float | Non
 
 def _numbers(budget: Budget) -> dict[str, Any]:
     """Return the temperatures and the parts of their uncertainties."""
-    half = budget.total_uncertainty_k
-    low, high = Measured(budget.raw.value_k, half).interval_k
+    low, high = budget.total.interval_k
     corrected = budget.corrected
     return {
         "melting_temperature_k": budget.raw.value_k,
-        "standard_uncertainty_k": half,
+        "standard_uncertainty_k": budget.total_uncertainty_k,
         "interval_low_k": low,
         "interval_high_k": high,
         "coverage": 0.95,
         "statistical_uncertainty_k": budget.raw.uncertainty_k,
+        "timestep_uncertainty_k": budget.raw.common_k,
         "spread_of_models_k": budget.spread_k,
         "predicted_shift_k": None if budget.shift is None else budget.shift.value_k,
         "predicted_shift_uncertainty_k": None if budget.shift is None else budget.shift.uncertainty_k,
         "corrected_melting_temperature_k": None if corrected is None else corrected.value_k,
-        "corrected_uncertainty_k": None if corrected is None else corrected.uncertainty_k,
+        "corrected_uncertainty_k": None if corrected is None else corrected.total_k,
         "corrected_interval_low_k": None if corrected is None else corrected.interval_k[0],
         "corrected_interval_high_k": None if corrected is None else corrected.interval_k[1],
     }
@@ -178,12 +186,12 @@ def _teacher(budget: Budget, point: orm.Dict | None) -> dict[str, Any]:
     )
     if point is None or point["melting_temperature_k"] is None:
         return dict.fromkeys(keys)
-    own = _measured(point.get_dict())
-    raw = agreement(Measured(budget.raw.value_k, budget.total_uncertainty_k), own)
+    own = measured(point.get_dict())
+    raw = agreement(budget.total, own)
     corrected = None if budget.corrected is None else agreement(budget.corrected, own)
     values = (
         own.value_k,
-        own.uncertainty_k,
+        own.total_k,
         point["verdict"],
         raw.difference_k,
         raw.uncertainty_k,

@@ -9,6 +9,7 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_dnpmelt.calculations.melting_point import measured
 from aiida_dnpmelt.physics.melting_curve import FEWEST_PRESSURES, LAWS, CurveFit, fit_curves
 
 SCHEMA = "dnpmelt.melting_curve"
@@ -29,7 +30,13 @@ def melting_curve(**points: orm.Dict) -> orm.Dict:
     pressures = [value["pressure_gpa"] for value in values]
     temperatures = [value["melting_temperature_k"] for value in values]
     uncertainties = [value["standard_uncertainty_k"] for value in values]
-    fits = fit_curves(pressures, temperatures, uncertainties)
+    shared = [measured(value) for value in values]
+    fits = fit_curves(
+        pressures,
+        temperatures,
+        [each.uncertainty_k or each.total_k for each in shared],
+        common_k=[each.common_k for each in shared],
+    )
     different = [float(pressure) for pressure in np.unique(pressures)]
     return orm.Dict(
         {

@@ -18,6 +18,7 @@ from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.runs import from_node, to_node
 from aiida_dnpmelt.physics.assessment import Assessment, assess
 from aiida_dnpmelt.physics.crystals import lattice_name, repetitions
+from aiida_dnpmelt.physics.error_budget import Measured, widened
 from aiida_dnpmelt.physics.estimate import Series, last_window
 from aiida_dnpmelt.physics.lattices import LATTICES, share_of
 from aiida_dnpmelt.physics.plan import Plan, first_guesses
@@ -196,12 +197,13 @@ def _number(assessment: Assessment, plan: Plan) -> dict[str, Any]:
         keys = ("melting_temperature_k", "standard_uncertainty_k", "interval_low_k", "interval_high_k")
         return {**dict.fromkeys(keys), **common, "target_reached": False}
     systematic = assessment.timestep_uncertainty_k
-    low, high = (factor * bound for bound in found.interval_k)
+    value = factor * found.temperature_k
+    low, high = widened((factor * found.interval_k[0], factor * found.interval_k[1]), value, systematic)
     return {
-        "melting_temperature_k": assessment.temperature_k,
+        "melting_temperature_k": value,
         "standard_uncertainty_k": (found.standard_uncertainty_k**2 + systematic**2) ** 0.5,
-        "interval_low_k": low - systematic,
-        "interval_high_k": high + systematic,
+        "interval_low_k": low,
+        "interval_high_k": high,
         "coverage": 0.95,
         "statistical_uncertainty_k": found.standard_uncertainty_k,
         "timestep_uncertainty_k": systematic,
@@ -261,6 +263,15 @@ def another_crystal(point: Mapping[str, Any]) -> str | None:
     share = point.get("found_lattice_share")
     shown = "most of the solid" if share is None else f"{share:.0%} of the solid"
     return f"{shown} is {found} at the end, it is to be {wanted}"
+
+
+def measured(point: Mapping[str, Any]) -> Measured:
+    """Return T_m of a stored melting point, the part of its uncertainty that is common to points apart.
+
+    That is the part of the time step: the share that its correction is off by is the same for all.
+    """
+    total, common = point["standard_uncertainty_k"], point.get("timestep_uncertainty_k") or 0.0
+    return Measured(point["melting_temperature_k"], max(total**2 - common**2, 0.0) ** 0.5, min(common, total))
 
 
 def judged(point: Mapping[str, Any]) -> dict[str, Any]:

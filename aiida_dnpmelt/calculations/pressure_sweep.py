@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from aiida_dnpmelt import __version__
 from aiida_dnpmelt.calculations.bulk_phases import quantity_of
 from aiida_dnpmelt.calculations.melting_curve import stored_fit
+from aiida_dnpmelt.calculations.melting_point import measured
 from aiida_dnpmelt.physics.melting_curve import (
     FEWEST_SLOPES,
     Known,
@@ -162,13 +163,15 @@ def _agreement(
     known = [abs(value) for value in differences if value is not None]
     keys = ("consistency_sigma", "consistency_chi2", "consistency_degrees_of_freedom", "consistency_probability")
     both = [
-        (point["pressure_gpa"], Quantity(point["melting_temperature_k"], point["standard_uncertainty_k"]), slope)
+        (point["pressure_gpa"], measured(point.get_dict()), slope)
         for point, slope in zip(points, slopes, strict=True)
         if point is not None and slope is not None
     ]
     numbers: tuple[float | None, ...] = (None,) * len(keys)
     if len(both) >= FEWEST_SLOPES:
-        found = consistency(*zip(*both, strict=True))
+        places, temperatures, rises = zip(*both, strict=True)
+        own = [Quantity(each.value_k, each.uncertainty_k) for each in temperatures]
+        found = consistency(places, own, rises, [each.common_k for each in temperatures])
         numbers = (found.sigma, found.chi2, found.degrees_of_freedom, found.probability)
     return {
         "law": None if curve is None else curve["law"],

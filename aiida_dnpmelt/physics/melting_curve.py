@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +19,8 @@ from scipy.interpolate import make_interp_spline
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.stats import chi2 as chi2_distribution
 from scipy.stats import norm as normal
+
+from aiida_dnpmelt.physics.error_budget import common_shift
 
 Array = NDArray[np.float64]
 
@@ -131,7 +133,7 @@ class CurveFit:
 
     def temperature_k(self, pressure_gpa: float) -> Quantity:
         """Return T_m in K."""
-        return self._propagated(lambda parameters: float(self.law.function(np.array(pressure_gpa), *parameters)))
+        return self._propagated(self._temperature_at(pressure_gpa))
 
     def slope_k_per_gpa(self, pressure_gpa: float) -> Quantity:
         """Return dT_m/dP in K/GPa."""
@@ -142,6 +144,9 @@ class CurveFit:
         pressures = np.linspace(0, up_to_gpa, 2001)
         place = int(np.argmax(self.law.function(pressures, *self.parameters)))
         return float(pressures[place]) if 0 < place < len(pressures) - 1 else None
+
+    def _temperature_at(self, pressure_gpa: float) -> Callable[[Array], float]:
+        return lambda parameters: float(self.law.function(np.array(pressure_gpa), *parameters))
 
     def _slope_at(self, pressure_gpa: float) -> Callable[[Array], float]:
         return lambda parameters: float(self.law.slope(np.array(pressure_gpa), *parameters))
@@ -164,13 +169,19 @@ class CurveFit:
 
 
 def fit_curves(
-    pressures_gpa: Sequence[float], temperatures_k: Sequence[float], u_k: Sequence[float], laws: Sequence[Law] = LAWS
+    pressures_gpa: Sequence[float],
+    temperatures_k: Sequence[float],
+    u_k: Sequence[float],
+    laws: Sequence[Law] = LAWS,
+    common_k: Sequence[float] | None = None,
 ) -> list[CurveFit]:
     """Return the fits of laws that have at least as many points as parameters, the best one first.
 
     The best one has the smallest AICc. Where that needs more points than there are, fewer parameters are better.
 
-    :param u_k: standard uncertainties of the temperatures in K.
+    :param u_k: standard uncertainties of the temperatures in K, of their own: the weights, and what chi2 is in.
+    :param common_k: standard uncertainties in K that the temperatures share: they move the whole curve, and widen the
+        covariance of its parameters; none without.
     :raises ValueError: if there are fewer than three different pressures, or an uncertainty is not positive.
     """
     x, y, u = (np.asarray(values, dtype=float) for values in (pressures_gpa, temperatures_k, u_k))
@@ -184,6 +195,8 @@ def fit_curves(
     found = [fit for law in laws if different >= len(law.names) and (fit := _fit(law, x, y, u)) is not None]
     if not found:
         raise ValueError("no law could be fitted to the points")
+    if common_k is not None:
+        found = [_with_common(fit, x, u, np.asarray(common_k, dtype=float)) for fit in found]
     return sorted(found, key=lambda each: (each.aicc, len(each.parameters)))
 
 
@@ -222,6 +235,13 @@ def _fit(law: Law, x: Array, y: Array, u: Array) -> CurveFit | None:
     left = number - k - 1
     aicc = chi2 + 2 * k + 2 * k * (k + 1) / left if left > 0 else float("inf")
     return CurveFit(law, parameters, covariance, chi2, number - k, aicc)
+
+
+def _with_common(fit: CurveFit, x: Array, u: Array, common: Array) -> CurveFit:
+    """Return a fit whose parameters are also as uncertain as what all points share makes them."""
+    design = np.array([fit._gradient(fit._temperature_at(pressure)) for pressure in x])
+    shift = common_shift(fit.covariance, design, u, common)
+    return replace(fit, covariance=fit.covariance + np.outer(shift, shift))
 
 
 def clapeyron_slope_k_per_gpa(temperature_k: Quantity, volume_angstrom3: Quantity, enthalpy_ev: Quantity) -> Quantity:
@@ -266,13 +286,18 @@ class Consistency:
 
 
 def consistency(
-    pressures_gpa: Sequence[float], temperatures_k: Sequence[Quantity], slopes_k_per_gpa: Sequence[Quantity]
+    pressures_gpa: Sequence[float],
+    temperatures_k: Sequence[Quantity],
+    slopes_k_per_gpa: Sequence[Quantity],
+    common_k: Sequence[float] | None = None,
 ) -> Consistency:
     """Return how well the rises of T_m agree with the integrals of the slopes dT_m/dP between the points.
 
     Between the points the slope is a cubic spline, a parabola if there are three.
 
     :param pressures_gpa: different ones, rising.
+    :param temperatures_k: T_m with their own uncertainties.
+    :param common_k: uncertainties in K that all T_m share: they drop out of the rises as far as all have them.
     :raises ValueError: if there are fewer than three points.
     """
     if len(pressures_gpa) < FEWEST_SLOPES:
@@ -280,7 +305,8 @@ def consistency(
     weights = np.array([_integrals(pressures_gpa, one) for one in np.eye(len(pressures_gpa))]).T
     rise = np.diff(np.eye(len(pressures_gpa)), axis=0)
     differences = rise @ [each.value for each in temperatures_k] - weights @ [each.value for each in slopes_k_per_gpa]
-    covariance = rise @ np.diag([each.uncertainty**2 for each in temperatures_k]) @ rise.T
+    common = rise @ (np.zeros(len(pressures_gpa)) if common_k is None else common_k)
+    covariance = rise @ np.diag([each.uncertainty**2 for each in temperatures_k]) @ rise.T + np.outer(common, common)
     covariance = covariance + weights @ np.diag([each.uncertainty**2 for each in slopes_k_per_gpa]) @ weights.T
     chi2 = float(differences @ np.linalg.solve(covariance, differences))
     probability = float(chi2_distribution.sf(chi2, len(differences)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiida_dnpmelt.calculations.melting_point import measured
+from aiida_dnpmelt.physics.error_budget import agreement
 from aiida_dnpmelt.provenance.ancestry import Ancestry, Link, Node, ancestors, attributes_of, hashes_of
 from aiida_dnpmelt.provenance.lineage import point_node
 from aiida_dnpmelt.provenance.trace import results_of
@@ -93,11 +94,13 @@ def compare(first: int, second: int) -> Comparison:
 
 
 def _distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Return the second T_m less the first, and the uncertainty of that: what both share drops out of it."""
     one, two = (each.get("melting_temperature_k") for each in (a, b))
     if one is None or two is None:
         return None, None
-    uncertainties = [each["standard_uncertainty_k"] for each in (a, b) if each.get("standard_uncertainty_k")]
-    return two - one, math.hypot(*uncertainties) if len(uncertainties) == 2 else None
+    if not (a.get("standard_uncertainty_k") and b.get("standard_uncertainty_k")):
+        return two - one, None
+    return two - one, agreement(measured(b), measured(a)).uncertainty_k
 
 
 def _frames(graph: Ancestry, first: int, second: int) -> dict[str, dict[str, Any]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
+from aiida_dnpmelt.calculations.melting_point import measured
+from aiida_dnpmelt.physics.error_budget import mean_of
 from aiida_dnpmelt.provenance.conditions import KEYS
 from aiida_dnpmelt.provenance.query import MeltingPoint, notation
 
@@ -26,10 +28,11 @@ class PointGroup:
 
     :param values: these values, by key.
     :param verdicts: how many points have each verdict.
-    :param mean_k: mean of T_m, weighted by the uncertainties; None if no point has a T_m.
-    :param standard_uncertainty_k: that of the mean, from the uncertainties of the points alone.
+    :param mean_k: mean of T_m, weighted by the uncertainties that points do not share; None if no point has a T_m.
+    :param standard_uncertainty_k: that of the mean, from the uncertainties of the points alone; that of the time step,
+        which all points share, does not become smaller with their number.
     :param spread_k: standard deviation between the points, None for fewer than two.
-    :param chi2: scatter about the mean in units of their uncertainties, squared and summed.
+    :param chi2: scatter about the mean in units of the uncertainties that they do not share, squared and summed.
     """
 
     values: dict[str, Any]
@@ -120,17 +123,15 @@ def _group(values: dict[str, Any], points: Sequence[MeltingPoint]) -> PointGroup
     pks = tuple(point.pk for point in points)
     verdicts = dict(Counter(point.verdict for point in points))
     known = [
-        (point.melting_temperature_k, point.standard_uncertainty_k)
+        measured(point.details)
         for point in points
         if point.melting_temperature_k is not None and point.standard_uncertainty_k
     ]
     if not known:
         return PointGroup(values, pks, verdicts, None, None, None, None)
-    weights = [uncertainty**-2 for _, uncertainty in known]
-    mean = sum(weight * value for weight, (value, _) in zip(weights, known, strict=True)) / sum(weights)
-    deviations = [value - mean for value, _ in known]
+    weights = [(each.uncertainty_k or each.total_k) ** -2 for each in known]
+    mean = mean_of(known, weights)
+    deviations = [each.value_k - mean.value_k for each in known]
     chi2 = sum(weight * deviation**2 for weight, deviation in zip(weights, deviations, strict=True))
-    plain = math.fsum(value for value, _ in known) / len(known)
-    squares = math.fsum((value - plain) ** 2 for value, _ in known)
-    spread = math.sqrt(squares / (len(known) - 1)) if len(known) > 1 else None
-    return PointGroup(values, pks, verdicts, mean, sum(weights) ** -0.5, spread, chi2)
+    spread = stdev(each.value_k for each in known) if len(known) > 1 else None
+    return PointGroup(values, pks, verdicts, mean.value_k, mean.total_k, spread, chi2)

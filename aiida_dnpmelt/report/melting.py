@@ -55,7 +55,8 @@ def melting_text(result: Mapping[str, Any]) -> str:
         f"{words.interval(result['interval_low_k'], result['interval_high_k'])}",
         f"verdict: {result['verdict']}",
         *(f"  - {reason}" for reason in result["reasons"]),
-        f"statistical {words.decimals(result['statistical_uncertainty_k'], 1)} K, spread between models "
+        f"statistical {words.decimals(result['statistical_uncertainty_k'], 1)} K, {_timestep(result)}spread between "
+        "models "
         f"{words.decimals(result['spread_of_models_k'], 1)} K, predicted shift "
         f"{words.signed(result['predicted_shift_k'], result['predicted_shift_uncertainty_k'])} K, second order "
         f"{words.signed(result['second_order_k'])} K",
@@ -70,6 +71,12 @@ def melting_text(result: Mapping[str, Any]) -> str:
         lines.append(f"the teacher's own: {own} ({result['teacher_verdict']}); {'; '.join(agreements(result))}")
     lines.append(f"{result['labels']} labels in {result['iterations']} iterations")
     return "\n".join(lines)
+
+
+def _timestep(result: Mapping[str, Any]) -> str:
+    """Return the part of the time step in words; results of earlier versions have it in the statistical one."""
+    known = result.get("timestep_uncertainty_k")
+    return "" if known is None else f"time step {words.decimals(known, 1)} K, "
 
 
 def agreements(result: Mapping[str, Any]) -> list[str]:

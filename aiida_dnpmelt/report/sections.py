@@ -67,7 +67,7 @@ def uncertainty(chain: Chain) -> Section | None:
     blocks: list[Block] = []
     drawn = temperatures(known, values)
     if len(drawn) > 1:
-        text = ", ".join(f"{each.name} {words.kelvin(*vars(each.measured).values())}" for each in drawn)
+        text = ", ".join(f"{each.name} {words.kelvin(each.measured.value_k, each.measured.total_k)}" for each in drawn)
         blocks.append(
             picture(
                 temperatures_figure(drawn),
@@ -195,6 +195,11 @@ def _parts(values: Mapping[str, Any]) -> Table:
     shift = words.signed(values["predicted_shift_k"], values["predicted_shift_uncertainty_k"])
     rows = [
         ("statistical", words.decimals(values["statistical_uncertainty_k"], 1), "of the mean over the models' runs"),
+        (
+            "time step",
+            words.decimals(values.get("timestep_uncertainty_k"), 1),
+            "shared by all models: not averaged out",
+        ),
         ("spread between models", words.decimals(values["spread_of_models_k"], 1), "standard deviation of their T_m"),
         (
             "potential",

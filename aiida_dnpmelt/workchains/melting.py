@@ -13,6 +13,7 @@ from aiida_dnpmelt.calculations.melting import (
     correction_inputs,
     guess_of_model,
     melting_result,
+    temperature_of_teacher,
 )
 from aiida_dnpmelt.calculations.melting_point import tabulated_melting_temperature
 from aiida_dnpmelt.calculations.validators import fits, may_run, validate_seed
@@ -32,8 +33,10 @@ _NOT_CONVERGED = AdaptiveLearningWorkChain.exit_codes.ERROR_NOT_CONVERGED.status
 class MeltingWorkChain(WorkChain):
     """Compute a melting temperature with models that are learned from a teacher.
 
-    Models are grown by adaptive learning; each goes through two-phase coexistence; bulk frames at their T_m are
-    labelled by the teacher, and tell how far its own T_m is. The result has all parts of the uncertainty apart.
+    Models are grown by adaptive learning, and the teacher's own T_m is computed beside it if it is a potential. Each
+    model goes through two-phase coexistence, which starts from that T_m and the shift that the learning predicts; bulk
+    frames at their T_m are labelled by the teacher, and tell how far its own T_m is. The result has all parts of the
+    uncertainty apart.
     """
 
     @classmethod
@@ -48,7 +51,8 @@ class MeltingWorkChain(WorkChain):
             valid_type=PotentialData,
             validator=may_run,
             required=False,
-            help="The teacher, where it is a potential: its own T_m is computed as well, for comparison.",
+            help="The teacher, where it is a potential: its own T_m is computed as well, for comparison, and the "
+            "coexistence of the models starts from it.",
         )
         spec.expose_inputs(
             TPCWorkChain,
@@ -181,7 +185,11 @@ class MeltingWorkChain(WorkChain):
             self.to_context(teacher=self._melt(_TEACHER, "teacher_tpc", self.inputs.teacher, self.ctx.temperature))
 
     def inspect_learning(self) -> ExitCode | None:
-        """Take the models over; that they did not converge is a reason in the result, not its end."""
+        """Take the models over, and the T_m of the teacher, which has ended by now as well.
+
+        That the models did not converge is a reason in the result, not its end.
+        """
+        self._inspect_teacher()
         node = self.ctx.learned
         if "summary" in node.outputs:
             self.ctx.summary = node.outputs.summary
@@ -195,30 +203,27 @@ class MeltingWorkChain(WorkChain):
         return None
 
     def melt(self) -> None:
-        """Submit the coexistence of each model, from a guess that its predicted shift is added to."""
+        """Submit the coexistence of each model, from the T_m of the teacher and the predicted shift of the model."""
         learned = self.ctx.learned
+        start, origin = self._start()
         for name, potential in learned.outputs.potentials.items():
-            self.to_context(**{name: self._melt(name, "tpc", potential, self._guess(name))})
+            guess = self._guess(name, start)
+            self.report(f"{name} starts from {guess.value:.0f} K: {origin}{_shift_text(guess.value - start.value)}")
+            self.to_context(**{name: self._melt(name, "tpc", potential, guess)})
         self.report(f"coexistence with {len(learned.outputs.potentials)} models")
 
     def inspect_melting(self) -> ExitCode | None:
         """Collect the melting points; models without one are named."""
         reasons = []
-        for name in (*self.ctx.learned.outputs.potentials, *([_TEACHER] if "teacher" in self.inputs else [])):
+        for name in self.ctx.learned.outputs.potentials:
             node = self.ctx[name]
-            point = node.outputs.melting_point if "melting_point" in node.outputs else None
-            if point is None or point["melting_temperature_k"] is None:
+            point = self._point(name, node)
+            if point is None:
                 reasons.append(f"{name}: {why(node)}")
-                self.report(f"{name} ({node.pk}) has no T_m: {why(node)}")
                 continue
-            self.report(f"{name}: {summary(point.get_dict())}")
-            if name == _TEACHER:
-                self.ctx.teacher_point = point
-                self.out("teacher_melting_point", point)
-            else:
-                self.ctx.points[name] = point
-                self.ctx.melted[name] = node
-                self.out(f"melting_points.{name}", point)
+            self.ctx.points[name] = point
+            self.ctx.melted[name] = node
+            self.out(f"melting_points.{name}", point)
         if not self.ctx.points:
             return self.exit_codes.ERROR_NO_MELTING_POINT.format(reason="; ".join(reasons))
         return None
@@ -280,17 +285,53 @@ class MeltingWorkChain(WorkChain):
         inputs.update(potential=potential, temperature=guess)
         return submit_once(self, TPCWorkChain, f"coexistence_{name}", inputs)
 
-    def _guess(self, name: str) -> orm.Float:
+    def _point(self, name: str, node: orm.ProcessNode) -> orm.Dict | None:
+        """Return the melting point of a coexistence, None if it has no T_m; report either."""
+        point: orm.Dict | None = node.outputs.melting_point if "melting_point" in node.outputs else None
+        if point is None or point["melting_temperature_k"] is None:
+            self.report(f"{name} ({node.pk}) has no T_m: {why(node)}")
+            return None
+        self.report(f"{name}: {summary(point.get_dict())}")
+        return point
+
+    def _inspect_teacher(self) -> None:
+        """Take the melting point of the teacher over, if it has one."""
+        if "teacher" not in self.inputs:
+            return
+        self.ctx.teacher_point = self._point(_TEACHER, self.ctx[_TEACHER])
+        if self.ctx.teacher_point is not None:
+            self.out("teacher_melting_point", self.ctx.teacher_point)
+
+    def _start(self) -> tuple[orm.Float, str]:
+        """Return what the guesses for the models start from, and where it is from, in words.
+
+        A T_m of the teacher is taken whether it is valid or unfinished: both phases lived at it, so it lies in the
+        window in which a guess must lie, which a handbook's T_m, of no potential at all, may miss.
+        """
+        point = self.ctx.teacher_point
+        if point is not None and point["verdict"] != "invalid":
+            start = temperature_of_teacher(point, metadata={"call_link_label": "guess_teacher"})
+            return start, f"T_m of the teacher, {start.value:.0f} K ({point['verdict']})"
+        start = self.ctx.temperature
+        what = "the guess that was given" if "temperature" in self.inputs else "the experimental T_m"
+        return start, f"{what}, {start.value:.0f} K"
+
+    def _guess(self, name: str, start: orm.Float) -> orm.Float:
         """Return the first guess of a model's T_m."""
         comparisons = self.ctx.learned.outputs.comparisons if "comparisons" in self.ctx.learned.outputs else {}
         if not comparisons:
-            return self.ctx.temperature
+            return start
         return guess_of_model(
-            self.ctx.temperature,
-            comparisons[max(comparisons)],
+            start,
+            comparisons[max(comparisons, key=lambda label: int(label.rpartition("_")[2]))],
             orm.Str(name),
             metadata={"call_link_label": f"guess_{name}"},
         )
+
+
+def _shift_text(shift_k: float) -> str:
+    """Return in words what was added to the T_m that a guess starts from."""
+    return f", and {shift_k:+.0f} K of predicted shift" if shift_k else ", no shift is known"
 
 
 def melting_summary(result: Mapping[str, Any]) -> str:

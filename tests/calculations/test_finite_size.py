@@ -163,6 +163,8 @@ def test_study_has_the_line_and_what_each_size_adds():
     expected = math.hypot(study["line"]["temperature_uncertainty_k"], 0.5)
     assert study["infinite_uncertainty_k"] == pytest.approx(expected)
     assert study["interval_low_k"] < 1320.0 < study["interval_high_k"]
+    half = (study["interval_high_k"] - study["interval_low_k"]) / 2
+    assert half == pytest.approx(1.96 * study["infinite_uncertainty_k"])
     assert study["size_shifts_k"] == pytest.approx([4000.0 / number for number in SIZES])
     for index, number in enumerate(SIZES):
         shift, uncertainty = study["size_shifts_k"][index], study["size_shift_uncertainties_k"][index]

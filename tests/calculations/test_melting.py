@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -91,6 +92,27 @@ def test_teacher_is_compared_with_both(aiida_profile, own, agrees, corrected):
     assert (found["agrees"], found["corrected_agrees"]) == (agrees, corrected)
     assert f"the teacher's own {own:.0f}(4) K" in melting_summary(found)
     assert "T_m = 1308(21) K, corrected to the teacher 1328(6) K" in melting_summary(found)
+
+
+def with_parts(value: float, own: float = 2.0, timestep: float = 3.0) -> orm.Dict:
+    """Return a melting point with a part of the time step in its uncertainty."""
+    parts = {"statistical_uncertainty_k": own, "timestep_uncertainty_k": timestep}
+    return orm.Dict({**point(value, math.hypot(own, timestep)).get_dict(), **parts})
+
+
+def test_the_time_step_is_common_to_all_models_and_to_the_teacher(aiida_profile):
+    points = {f"point_seed_{index}": with_parts(1300.0) for index in (1, 2, 3)}
+    unknown = orm.Dict({"models": ["seed_1"], "offset": None, "offset_reason": "the liquid froze"})
+    found = result(comparison=unknown, teacher=with_parts(1305.0), **points)
+    assert found["statistical_uncertainty_k"] == pytest.approx(2 / 3**0.5)
+    assert (found["timestep_uncertainty_k"], found["models"]["seed_1"]["timestep_uncertainty_k"]) == (3.0, 3.0)
+    assert found["standard_uncertainty_k"] == pytest.approx(3.2146, abs=1e-4)
+    assert found["interval_high_k"] - found["interval_low_k"] == pytest.approx(
+        2 * 1.96 * found["standard_uncertainty_k"]
+    )
+    assert found["difference_uncertainty_k"] == pytest.approx((4 / 3 + 4) ** 0.5)
+    slow = result(comparison=unknown, teacher=with_parts(1305.0, timestep=0.0), **points)
+    assert slow["difference_uncertainty_k"] == pytest.approx((4 / 3 + 4 + 9) ** 0.5)
 
 
 def test_what_a_result_lacks_is_told(aiida_profile):

@@ -44,6 +44,20 @@ def test_curve_is_a_node_of_its_points():
     }
 
 
+def test_the_time_step_moves_the_whole_curve_and_is_not_averaged_out():
+    """15 points of 2 K of their own and 3 K in common: T_m of the curve is never known better than to 3 K."""
+    pressures = [float(value) for value in range(15)]
+    alone, both = (
+        melting_curve(**points(pressures, standard_uncertainty_k=(4 + step**2) ** 0.5, timestep_uncertainty_k=step))
+        for step in (0.0, 3.0)
+    )
+    for first, second in zip(*(fit["fits"][0]["temperature_uncertainties_k"] for fit in (alone, both)), strict=True):
+        assert second == pytest.approx((first**2 + 9) ** 0.5, rel=1e-3)
+    slopes = [fit["fits"][0]["slope_uncertainties_k_per_gpa"] for fit in (alone, both)]
+    assert slopes[1] == pytest.approx(slopes[0], rel=0.05)
+    assert both["fits"][0]["chi2"] == pytest.approx(alone["fits"][0]["chi2"], abs=1e-6)
+
+
 def test_stored_fit_gives_the_same_numbers():
     curve = melting_curve(**points())
     fit, values = stored_fit(curve.get_dict()), curve["fits"][0]

@@ -87,6 +87,18 @@ def test_melting_point_is_a_flat_dictionary_of_plain_finite_values(cu_u3):
     assert point["lammps_version"] == "22 Jul 2025"
 
 
+def test_the_interval_has_the_time_step_in_it_as_the_standard_uncertainty_has(cu_u3):
+    point = assessed(cu_u3, living())["melting_point"].get_dict()
+    bare = assessed(cu_u3, [replace(run, mean_square_force=np.empty(0)) for run in living()])[
+        "melting_point"
+    ].get_dict()
+    factor = point["melting_temperature_k"] / bare["melting_temperature_k"]
+    for key, sign in (("interval_low_k", -1), ("interval_high_k", 1)):
+        half = sign * (bare[key] - bare["melting_temperature_k"]) * factor
+        wider = math.hypot(half, 1.96 * point["timestep_uncertainty_k"])
+        assert sign * (point[key] - point["melting_temperature_k"]) == pytest.approx(wider)
+
+
 def test_point_that_is_final_asks_for_nothing(cu_u3):
     found = assessed(cu_u3, living())
     assert set(found) == {"assessment", "melting_point"}

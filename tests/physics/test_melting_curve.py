@@ -145,6 +145,14 @@ def test_rises_by_hand():
     assert found.probability == pytest.approx(np.exp(-found.chi2 / 2))
 
 
+def test_what_all_points_share_drops_out_of_the_rises():
+    temperatures = [Quantity(1300.0, 1.0), Quantity(1510.0, 3.0), Quantity(1700.0, 1.0)]
+    slopes = [Quantity(40.0, 0.4)] * 3
+    alone = consistency([0.0, 5.0, 10.0], temperatures, slopes)
+    assert consistency([0.0, 5.0, 10.0], temperatures, slopes, [3.0] * 3).chi2 == pytest.approx(alone.chi2)
+    assert consistency([0.0, 5.0, 10.0], temperatures, slopes, [3.0, 30.0, 3.0]).chi2 < 0.5 * alone.chi2
+
+
 def test_guess_follows_the_slope_and_its_change():
     """By facts of copper: 1283 K and 40.5 K/GPa at 0, 1461 K at 5, 1610 K at 10 GPa."""
     first = Known(0.0, 1283.0, 40.5)

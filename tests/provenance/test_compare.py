@@ -30,7 +30,7 @@ def test_another_seed_of_the_last_training_is_the_first_ancestor_that_differs(cl
     assert difference.path == "assess_runs.potential < deepmd_train.seed"
     assert (difference.first, difference.second) == ({"value": 7}, {"value": 8})
     assert found.difference_k == pytest.approx(20.0)
-    assert found.sigma == pytest.approx(20.0 / (4.6**2 + 3.0**2) ** 0.5)
+    assert found.sigma == pytest.approx(20.0 / (4.6**2 + 3.0**2 - 2 * 0.5**2) ** 0.5)
     assert {name: each["frames"] for name, each in found.frames.items()} == {
         "only_first": 0,
         "only_second": 0,

@@ -10,8 +10,8 @@ from aiida_dnpmelt.provenance.query import melting_points
 @pytest.fixture
 def points(aiida_profile_clean):
     """Give four melting points, two of them at one pressure, one without a number."""
-    store(melting_temperature_k=1300.0, standard_uncertainty_k=3.0, protocol="fast")
-    store(melting_temperature_k=1310.0, standard_uncertainty_k=4.0)
+    store(melting_temperature_k=1300.0, standard_uncertainty_k=3.0, protocol="fast", timestep_uncertainty_k=0.0)
+    store(melting_temperature_k=1310.0, standard_uncertainty_k=4.0, timestep_uncertainty_k=0.0)
     store(melting_temperature_k=1500.0, standard_uncertainty_k=5.0, pressure_gpa=5.0)
     store(**invalid(pressure_gpa=10.0))
     return melting_points(everything=True)
@@ -27,6 +27,15 @@ def test_groups_have_the_weighted_mean_and_what_tells_whether_it_is_one(points):
     assert first.spread_k == pytest.approx(50**0.5)
     assert (second.notation, second.spread_k, second.chi2) == ("1500(5)", None, pytest.approx(0))
     assert (third.mean_k, third.notation, len(third.pks)) == (None, "-", 1)
+
+
+def test_the_time_step_of_a_group_is_not_averaged_out(aiida_profile_clean):
+    """Three points of 2 K of their own and 3 K in common: sqrt(4/3 + 9) = 3.21 K."""
+    for value in (1300.0, 1302.0, 1304.0):
+        store(melting_temperature_k=value, standard_uncertainty_k=13**0.5, timestep_uncertainty_k=3.0)
+    (found,) = group_points(melting_points(everything=True), ["element"])
+    assert (found.mean_k, found.standard_uncertainty_k) == (pytest.approx(1302.0), pytest.approx(3.2146, abs=1e-4))
+    assert found.chi2 == pytest.approx(8 / 4)
 
 
 def test_points_are_sorted_both_ways_and_those_without_a_value_come_last(points):
