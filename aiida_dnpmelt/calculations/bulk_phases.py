@@ -11,10 +11,10 @@ from ase import Atoms
 from pydantic import BaseModel, ConfigDict, Field
 
 from aiida_dnpmelt import __version__
-from aiida_dnpmelt.calculations.coexistence_settings import ONE_PHASE
+from aiida_dnpmelt.calculations.coexistence_settings import ONE_PHASE, CoexistenceSettings
 from aiida_dnpmelt.calculations.exploration_runs import derived_seed
 from aiida_dnpmelt.data.runs import from_node
-from aiida_dnpmelt.physics.bulk_phases import melting
+from aiida_dnpmelt.physics.bulk_phases import FEWEST_SAMPLES, melting
 from aiida_dnpmelt.physics.crystals import lattice_name, repetitions
 from aiida_dnpmelt.physics.melting_curve import Quantity
 
@@ -53,6 +53,27 @@ def bulk_repetitions(cell: Atoms, minimum_atoms: int, cutoff_angstrom: float) ->
         if min(cell.cell.lengths() * counts) >= 2 * cutoff_angstrom:
             return list(counts)
         atoms *= _GROWTH
+
+
+def bulk_flaw(bulk: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | None:
+    """Return in words why the runs of both phases could not be evaluated at their end, None if they can.
+
+    :param bulk: see `BulkSettings`; ``parameters`` are those of coexistence runs, see `CoexistenceSettings`.
+    """
+    time, run = BulkSettings(**bulk).time_ps, CoexistenceSettings(**parameters)
+    samples = run.steps(time) // run.sample_steps + 1
+    if samples < FEWEST_SAMPLES:
+        most = 1000 * time / FEWEST_SAMPLES
+        return (
+            f"parameters.sample_interval_fs: {run.sample_interval_fs:g} fs make {samples} samples in bulk.time_ps = "
+            f"{time:g} ps, a mean needs {FEWEST_SAMPLES}: at most {most:g} fs, or a longer time_ps"
+        )
+    if run.frame_steps > run.steps(time):
+        return (
+            f"parameters.frame_interval_ps: {run.frame_interval_ps:g} ps is longer than bulk.time_ps = {time:g} ps, no "
+            "frame would tell the phases at their end: at most as long"
+        )
+    return None
 
 
 @calcfunction

@@ -9,6 +9,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_dnpmelt.calculations.known_points import no_melting_point
 from aiida_dnpmelt.calculations.melting import final_temperature
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.physics.cohesion import FEWEST_ELEMENTS, fit, melting_temperature_k, relation_of
@@ -71,8 +72,8 @@ def refit_relation(group: orm.Str, **nodes: orm.Dict) -> orm.Dict:
     :param group: name of a group of the table of the elements, or `all`.
     :param nodes: ``point_...``: melting points, or results of whole chains, of which those of the group count;
         ``energy_...``: cohesive energies of their potentials, instead of the experimental ones.
-    :raises ValueError: for an unknown group, if an element has more than one melting temperature, or fewer than three
-        have one.
+    :raises ValueError: for an unknown group, if a point is no melting point, an element has more than one melting
+        temperature, or fewer than three have one.
     """
     mapping = EVERY_GROUP if group.value == EVERY_GROUP else "corrected"
     through_origin = relation_of(group.value, mapping).offset_k == 0
@@ -80,6 +81,10 @@ def refit_relation(group: orm.Str, **nodes: orm.Dict) -> orm.Dict:
     given = [node.get_dict() for name, node in sorted(nodes.items()) if name.startswith(_ENERGY)]
     known = {(each["element"], each["potential_uuid"]): each["cohesive_energy_ev"] for each in given}
     points = [point for point in points if group.value in (EVERY_GROUP, element(point["element"]).group)]
+    for point in points:
+        flaw = no_melting_point(point)
+        if flaw is not None:
+            raise ValueError(f"the point of {point['element']} is no melting point: {flaw}")
     check_single(point["element"] for point in points)
     rows = sorted((point["element"], *_energy(point, known), _temperature(point)) for point in points)
     energies, temperatures = [row[1] for row in rows], [row[3] for row in rows]

@@ -13,6 +13,7 @@ from aiida.engine import calcfunction
 from ase import Atoms
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from aiida_dnpmelt.calculations.known_points import no_melting_point
 from aiida_dnpmelt.calculations.melting_point import PAPER_WINDOW_PS, measured, whole_runs
 from aiida_dnpmelt.data.runs import from_node
 from aiida_dnpmelt.physics.crystals import repetitions
@@ -179,7 +180,7 @@ def _check_same(points: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _counts(point: Mapping[str, Any]) -> bool:
-    return point["verdict"] != "invalid" and point["melting_temperature_k"] is not None
+    return no_melting_point(point) is None
 
 
 def _columns(used: Mapping[int, Mapping[str, Any]], windows: Mapping[int, Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_dnpmelt.calculations.known_points import no_melting_point
 from aiida_dnpmelt.calculations.melting_point import measured
 from aiida_dnpmelt.physics.melting_curve import FEWEST_PRESSURES, LAWS, CurveFit, fit_curves
 
@@ -26,7 +27,15 @@ def melting_curve(**points: orm.Dict) -> orm.Dict:
     :raises ValueError: if a point has no T_m, or a verdict that says that it is none, if they are of different elements
         or potentials, or make no curve.
     """
-    values = curve_points([node.get_dict() for _, node in sorted(points.items())])
+    return orm.Dict(curve_of([node.get_dict() for _, node in sorted(points.items())]))
+
+
+def curve_of(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what `melting_curve` does as plain values.
+
+    :raises ValueError: as `melting_curve`.
+    """
+    values = curve_points(points)
     pressures = [value["pressure_gpa"] for value in values]
     temperatures = [value["melting_temperature_k"] for value in values]
     uncertainties = [value["standard_uncertainty_k"] for value in values]
@@ -38,23 +47,21 @@ def melting_curve(**points: orm.Dict) -> orm.Dict:
         common_k=[each.common_k for each in shared],
     )
     different = [float(pressure) for pressure in np.unique(pressures)]
-    return orm.Dict(
-        {
-            "schema": SCHEMA,
-            "schema_version": SCHEMA_VERSION,
-            "element": values[0]["element"],
-            "lattices": [value["lattice"] for value in values],
-            "potential_label": values[0]["potential_label"],
-            "potential_uuid": values[0]["potential_uuid"],
-            "potential_sha256": values[0]["potential_sha256"],
-            "pressures_gpa": pressures,
-            "melting_temperatures_k": temperatures,
-            "standard_uncertainties_k": uncertainties,
-            "verdicts": [value["verdict"] for value in values],
-            "law": fits[0].law.name,
-            "fits": [_fit(fit, different) for fit in fits],
-        }
-    )
+    return {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "element": values[0]["element"],
+        "lattices": [value["lattice"] for value in values],
+        "potential_label": values[0]["potential_label"],
+        "potential_uuid": values[0]["potential_uuid"],
+        "potential_sha256": values[0]["potential_sha256"],
+        "pressures_gpa": pressures,
+        "melting_temperatures_k": temperatures,
+        "standard_uncertainties_k": uncertainties,
+        "verdicts": [value["verdict"] for value in values],
+        "law": fits[0].law.name,
+        "fits": [_fit(fit, different) for fit in fits],
+    }
 
 
 def curve_points(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -63,8 +70,9 @@ def curve_points(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]
     :raises ValueError: if they make no curve, see `melting_curve`.
     """
     for point in points:
-        if point["verdict"] == "invalid" or point["melting_temperature_k"] is None:
-            raise ValueError(f"the point at {point['pressure_gpa']:g} GPa is no melting point: its verdict is invalid")
+        flaw = no_melting_point(point)
+        if flaw is not None:
+            raise ValueError(f"the point at {point['pressure_gpa']:g} GPa is no melting point: {flaw}")
     for key in _SAME:
         if len({point[key] for point in points}) > 1:
             raise ValueError(f"the points differ in {key}: {', '.join(sorted({str(point[key]) for point in points}))}")

@@ -119,41 +119,56 @@ def pressure_sweep(pressures: orm.List, gaps: orm.Dict, curve: orm.Dict | None =
     :param curve: melting curve through the points, if there are enough.
     :param nodes: ``point_000``, ... and ``properties_000``, ...: melting points and properties.
     """
-    values = [float(value) for value in pressures.get_list()]
+    plain = {name: node.get_dict() for name, node in nodes.items()}
+    return orm.Dict(sweep_of(pressures.get_list(), gaps.get_dict(), None if curve is None else curve.get_dict(), plain))
+
+
+def sweep_of(
+    pressures: Sequence[float],
+    gaps: Mapping[str, str],
+    curve: Mapping[str, Any] | None,
+    nodes: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return what `pressure_sweep` does as plain values, also of a sweep that has not come to its end.
+
+    :raises ValueError: without a melting point.
+    """
+    if not any(name.startswith(POINT) for name in nodes):
+        raise ValueError("no pressure has a melting temperature")
+    values = [float(value) for value in pressures]
     order = sorted(range(len(values)), key=lambda index: values[index])
     points = [nodes.get(name_of(POINT, index)) for index in order]
     properties = [nodes.get(name_of(PROPERTIES, index)) for index in order]
     first = next(point for point in points if point is not None)
     names = {name_of(POINT, index): "T_m" for index in order} | {name_of(PROPERTIES, index): "slope" for index in order}
-    return orm.Dict(
-        {
-            "schema": SCHEMA,
-            "schema_version": SCHEMA_VERSION,
-            **{key: first[key] for key in _SHARED},
-            "pressures_gpa": [values[index] for index in order],
-            **{key: [_value(node, name) for node in points] for key, name in _POINT_KEYS.items()},
-            **{key: [_value(node, name) for node in properties] for key, name in _PROPERTY_KEYS.items()},
-            "gaps": [
-                f"no {names[name]} at {values[index_of(name)]:g} GPa: {reason}"
-                for name, reason in sorted(gaps.get_dict().items())
-            ],
-            **_agreement(curve, points, properties),
-            **{key: sum(node[key] for node in (*points, *properties) if node is not None) for key in _COSTS},
-            "dnpmelt_version": __version__,
-        }
-    )
+    return {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        **{key: first[key] for key in _SHARED},
+        "pressures_gpa": [values[index] for index in order],
+        **{key: [_value(node, name) for node in points] for key, name in _POINT_KEYS.items()},
+        **{key: [_value(node, name) for node in properties] for key, name in _PROPERTY_KEYS.items()},
+        "gaps": [
+            f"no {names[name]} at {values[index_of(name)]:g} GPa: {reason}" for name, reason in sorted(gaps.items())
+        ],
+        **_agreement(curve, points, properties),
+        **{key: sum(node[key] for node in (*points, *properties) if node is not None) for key in _COSTS},
+        "dnpmelt_version": __version__,
+    }
 
 
-def _value(node: orm.Dict | None, name: str) -> Any:
-    return None if node is None else node.get_dict().get(name)
+def _value(node: Mapping[str, Any] | None, name: str) -> Any:
+    return None if node is None else node.get(name)
 
 
 def _agreement(
-    curve: orm.Dict | None, points: Sequence[orm.Dict | None], properties: Sequence[orm.Dict | None]
+    curve: Mapping[str, Any] | None,
+    points: Sequence[Mapping[str, Any] | None],
+    properties: Sequence[Mapping[str, Any] | None],
 ) -> dict[str, Any]:
     """Return how well the slopes of Clausius and Clapeyron agree with those of the law, and with the points."""
-    slopes = [None if node is None else quantity_of(node.get_dict(), "slope") for node in properties]
-    fit = None if curve is None else stored_fit(curve.get_dict())
+    slopes = [None if node is None else quantity_of(node, "slope") for node in properties]
+    fit = None if curve is None else stored_fit(curve)
     differences = [
         None
         if fit is None or point is None or slope is None
@@ -163,7 +178,7 @@ def _agreement(
     known = [abs(value) for value in differences if value is not None]
     keys = ("consistency_sigma", "consistency_chi2", "consistency_degrees_of_freedom", "consistency_probability")
     both = [
-        (point["pressure_gpa"], measured(point.get_dict()), slope)
+        (point["pressure_gpa"], measured(point), slope)
         for point, slope in zip(points, slopes, strict=True)
         if point is not None and slope is not None
     ]

@@ -147,7 +147,7 @@ def sweep(pk: int, plot: Path | None, force: bool, output_format: str) -> None:
         chain, details = sweep_result(pk)
     except ValueError as exception:
         raise click.ClickException(str(exception)) from exception
-    curve = curve_of_sweep(chain)
+    curve = curve_of_sweep(chain) or details.get("curve")
     if output_format == "json":
         click.echo(json.dumps({"pk": chain, **details, "curve": curve}, indent=2))
     else:

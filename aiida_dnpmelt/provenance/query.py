@@ -21,6 +21,7 @@ from aiida_dnpmelt.provenance.conditions import Condition
 from aiida_dnpmelt.provenance.labels import Labels, labels_of
 from aiida_dnpmelt.provenance.marks import LEFT_OUT
 from aiida_dnpmelt.provenance.read_only import check_can_store
+from aiida_dnpmelt.provenance.sweeps import OUTPUTS, parts_of, sweep_so_far
 
 PROCESS_TYPE = "aiida.workflows:dnpmelt.tpc"
 MELTING_TYPE = "aiida.workflows:dnpmelt.melting"
@@ -225,15 +226,19 @@ def size_studies(element: str, potential_uuid: str | None) -> list[int]:
 
 
 def sweep_result(pk: int) -> tuple[int, dict[str, Any]]:
-    """Return a pressure sweep with the PK of its work chain.
+    """Return a pressure sweep with the PK of its work chain; of one without a result, what there is of it so far.
 
     :param pk: of the work chain, or of its output ``sweep``.
-    :raises ValueError: if there is none.
+    :raises ValueError: if there is none, or nothing of it is there.
     """
     found = _result(pk, SWEEP_TYPE, "sweep")
-    if found is None:
+    if found is not None:
+        return found
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": pk, "process_type": SWEEP_TYPE})
+    chain = query.first(flat=True)
+    if chain is None:
         raise ValueError(f"no pressure sweep with the pk {pk}: launch one by `aiida-dnpmelt launch sweep`")
-    return found
+    return pk, sweep_so_far(chain)
 
 
 def curve_of_sweep(pk: int) -> dict[str, Any] | None:
@@ -248,7 +253,8 @@ def curve_of_sweep(pk: int) -> dict[str, Any] | None:
 def known_nodes(pk: int) -> list[orm.Dict]:
     """Return the melting points and melting properties that a node holds, for a sweep to take over.
 
-    :param pk: of a sweep or another work chain with a melting point, or of a melting point or properties themselves.
+    :param pk: of a sweep, which need not have come to its end, or another work chain with a melting point, or of a
+        melting point or properties themselves.
     :raises ValueError: if there are none.
     """
     try:
@@ -257,11 +263,11 @@ def known_nodes(pk: int) -> list[orm.Dict]:
         raise ValueError(f"there is no node {pk}") from exception
     if isinstance(node, orm.Dict):
         return [node]
-    outputs = node.base.links.get_outgoing(orm.Dict, link_type=LinkType.RETURN).all() if node.is_sealed else []
-    wanted = ("melting_point", "properties")
-    found = [
-        link.node for link in sorted(outputs, key=lambda link: link.link_label) if link.link_label.startswith(wanted)
-    ]
+    outputs = node.base.links.get_outgoing(orm.Dict, link_type=LinkType.RETURN).all()
+    ordered = sorted(outputs, key=lambda link: str(link.link_label))
+    found = [link.node for link in ordered if link.link_label.startswith(tuple(OUTPUTS.values()))]
+    if not found and getattr(node, "process_type", None) == SWEEP_TYPE:
+        found = list(parts_of(node).values())
     if not found:
         raise ValueError(f"node {pk} has no melting point that a sweep could take over")
     return found

@@ -138,4 +138,17 @@ def law_lines(curve: Mapping[str, Any]) -> list[str]:
         )
         if taken and fit["maximum_gpa"] is not None:
             lines.append(f"T_m passes through a maximum at {fit['maximum_gpa']:.1f} GPa")
-    return lines
+    return [*lines, *_crystals(curve)]
+
+
+def _crystals(curve: Mapping[str, Any]) -> list[str]:
+    """Return in words which crystals the points are of, if these are several: a law has no kink where they meet."""
+    by_lattice: dict[str, list[str]] = {}
+    for lattice, pressure in zip(curve["lattices"], curve["pressures_gpa"], strict=True):
+        by_lattice.setdefault(lattice, []).append(f"{pressure:g}")
+    if len(by_lattice) < 2:
+        return []
+    named = "; ".join(f"{lattice} at {', '.join(pressures)} GPa" for lattice, pressures in by_lattice.items())
+    return [
+        f"the points are of {len(by_lattice)} crystals ({named}): where they meet the curve has a kink, the law none"
+    ]

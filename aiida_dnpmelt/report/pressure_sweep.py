@@ -51,6 +51,8 @@ def _scaled(value: float | None) -> float | None:
 def sweep_text(sweep: Mapping[str, Any], curve: Mapping[str, Any] | None) -> str:
     """Return what the rows do not say: the laws, whether the slopes agree, and the gaps."""
     lines = [] if curve is None else law_lines(curve)
+    if sweep.get("state"):
+        lines.insert(0, f"the sweep is {sweep['state']} and has no result: this is what there is of it")
     largest = sweep["largest_slope_difference_sigma"]
     if largest is not None:
         lines.append(

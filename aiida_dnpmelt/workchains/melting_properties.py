@@ -8,9 +8,17 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain
 
-from aiida_dnpmelt.calculations.bulk_phases import BulkSettings, bulk_inputs, melting_properties, quantity_of
+from aiida_dnpmelt.calculations.bulk_phases import (
+    BulkSettings,
+    bulk_flaw,
+    bulk_inputs,
+    melting_properties,
+    quantity_of,
+)
 from aiida_dnpmelt.calculations.coexistence_settings import ONE_PHASE, CoexistenceSettings
+from aiida_dnpmelt.calculations.known_points import Wanted, known_flaw, no_melting_point
 from aiida_dnpmelt.calculations.lammps_job import missing_species
+from aiida_dnpmelt.calculations.melting_point import SCHEMA as POINT_SCHEMA
 from aiida_dnpmelt.calculations.structures import coexistence_cell
 from aiida_dnpmelt.calculations.validators import fits, may_run, validate_seed
 from aiida_dnpmelt.data.potential import PotentialData
@@ -93,12 +101,12 @@ class MeltingPropertiesWorkChain(WorkChain):
             orthogonal_cell(atoms)
         except ValueError as exception:
             return f"structure: {exception}"
-        uuid = inputs["melting_point"]["potential_uuid"]
-        if uuid != potential.uuid:
-            return (
-                f"melting_point: it is one of another potential, {inputs['melting_point']['potential_label']} <{uuid}>"
-            )
-        return missing_species(potential, atoms.get_chemical_symbols())
+        flaw = known_flaw(inputs["melting_point"].get_dict(), Wanted.of(atoms, potential), (POINT_SCHEMA,))
+        if flaw is not None:
+            return f"melting_point: {flaw}"
+        if "bulk" in inputs and "parameters" in inputs:
+            flaw = bulk_flaw(inputs["bulk"].get_dict(), inputs["parameters"].get_dict())
+        return flaw or missing_species(potential, atoms.get_chemical_symbols())
 
     @classmethod
     def get_builder_from_protocol(
@@ -184,11 +192,10 @@ class MeltingPropertiesWorkChain(WorkChain):
 def validate_point(node: orm.Dict, _: Any) -> str | None:
     """Check that a dictionary is a melting point with a T_m."""
     values = node.get_dict()
-    if values.get("schema") != "dnpmelt.melting_point":
-        return f"melting_point: its schema is {values.get('schema')!r}, it must be 'dnpmelt.melting_point'"
-    if values["verdict"] == "invalid" or values["melting_temperature_k"] is None:
-        return "melting_point: its verdict is invalid, there is no T_m to run the phases at"
-    return None
+    if values.get("schema") != POINT_SCHEMA:
+        return f"melting_point: its schema is {values.get('schema')!r}, it must be {POINT_SCHEMA!r}"
+    flaw = no_melting_point(values)
+    return None if flaw is None else f"melting_point: {flaw}; there is no T_m to run the phases at"
 
 
 def properties_summary(properties: Mapping[str, Any]) -> str:

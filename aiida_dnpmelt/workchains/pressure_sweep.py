@@ -9,6 +9,8 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, while_
 
 from aiida_dnpmelt.calculations.bulk_phases import SCHEMA as PROPERTIES_SCHEMA
+from aiida_dnpmelt.calculations.bulk_phases import bulk_flaw
+from aiida_dnpmelt.calculations.known_points import Wanted, known_flaw
 from aiida_dnpmelt.calculations.melting_curve import melting_curve
 from aiida_dnpmelt.calculations.melting_point import SCHEMA as POINT_SCHEMA
 from aiida_dnpmelt.calculations.melting_point import tabulated_melting_temperature
@@ -68,7 +70,8 @@ class PressureSweepWorkChain(WorkChain):
             "known",
             dynamic=True,
             valid_type=orm.Dict,
-            help="Melting points and properties of this potential at some of the pressures: they are taken over.",
+            help="Melting points and properties of this potential and of the crystal that melts there, at some of the "
+            "pressures: they are taken over.",
         )
         spec.expose_inputs(TPCWorkChain, namespace="tpc", exclude=_OWN)
         spec.expose_inputs(MeltingPropertiesWorkChain, include=("bulk", "seed"))
@@ -120,7 +123,19 @@ class PressureSweepWorkChain(WorkChain):
             problem = TPCWorkChain.validate_inputs({**inputs["tpc"], **shared, "structure": structure}, None)
             if problem is not None:
                 return f"{name}: {problem}"
-        return _validate_known(inputs.get("known", {}), pressures, inputs["potential"])
+        formulas = {name: each.get_ase().get_chemical_formula(empirical=True) for name, each in crystals.items()}
+        for name, formula in formulas.items():
+            if formula != formulas["structure"]:
+                return f"{name}: it is {formula}, all crystals of a sweep must be {formulas['structure']}"
+        if "bulk" in inputs and "parameters" in inputs["tpc"]:
+            problem = bulk_flaw(inputs["bulk"].get_dict(), inputs["tpc"]["parameters"].get_dict())
+            if problem is not None:
+                return problem
+        at = {
+            pressure: crystals.get(f"structures.{name_of(POINT, index)}", crystals["structure"])
+            for index, pressure in enumerate(pressures)
+        }
+        return _validate_known(inputs.get("known", {}), pressures, at, inputs["potential"])
 
     @classmethod
     def get_builder_from_protocol(
@@ -318,14 +333,26 @@ class PressureSweepWorkChain(WorkChain):
         return f"{formula}_{self.ctx.pressures[index]:g}gpa_{what}"
 
 
-def _validate_known(known: Mapping[str, orm.Dict], pressures: list[float], potential: PotentialData) -> str | None:
-    """Check that nodes that are known belong to the potential and a pressure, are good, and one of a kind."""
+def _validate_known(
+    known: Mapping[str, orm.Dict],
+    pressures: list[float],
+    crystals: Mapping[float, orm.StructureData],
+    potential: PotentialData,
+) -> str | None:
+    """Check that nodes that are known belong to the potential, a pressure and its crystal, are good, one of a kind.
+
+    :param crystals: that melt, by pressure in GPa.
+    """
     places: set[tuple[str, float]] = set()
     for name, node in sorted(known.items()):
-        flaw = _flaw(node.get_dict(), pressures, potential)
+        pressure = node.get_dict().get("pressure_gpa")
+        crystal = crystals[pressure if pressure in pressures else pressures[0]]
+        flaw = known_flaw(node.get_dict(), Wanted.of(crystal.get_ase(), potential))
+        if flaw is None and pressure not in pressures:
+            flaw = f"{pressure:g} GPa is not one of the pressures {pressures}"
         if flaw is not None:
             return f"known.{name}: {flaw}"
-        place = (node["schema"], node["pressure_gpa"])
+        place = (node["schema"], pressure)
         if place in places:
             return f"known.{name}: there is another one of its kind at {place[1]:g} GPa, give one of them"
         places.add(place)
@@ -333,18 +360,6 @@ def _validate_known(known: Mapping[str, orm.Dict], pressures: list[float], poten
         if schema == PROPERTIES_SCHEMA and (POINT_SCHEMA, pressure) not in places:
             return f"known: properties at {pressure:g} GPa are given without the melting point there"
     return None
-
-
-def _flaw(values: Mapping[str, Any], pressures: list[float], potential: PotentialData) -> str | None:
-    """Return why a dictionary cannot be taken over, None if it can."""
-    schemas = (POINT_SCHEMA, PROPERTIES_SCHEMA)
-    if values.get("schema") not in schemas:
-        return f"its schema is {values.get('schema')!r}, it can be {' or '.join(schemas)}"
-    if values["pressure_gpa"] not in pressures:
-        return f"{values['pressure_gpa']:g} GPa is not one of the pressures {pressures}"
-    if values["potential_uuid"] != potential.uuid:
-        return f"it is one of another potential, {values['potential_label']}"
-    return "its verdict is invalid" if values["verdict"] == "invalid" else None
 
 
 def sweep_summary(sweep: Mapping[str, Any]) -> str:

@@ -96,3 +96,22 @@ def test_refit_of_what_makes_no_line_is_refused(group, symbols, message):
     nodes = {f"point_{index}": point(symbol, 1000.0) for index, symbol in enumerate(symbols)}
     with pytest.raises(ValueError, match=message):
         refit_relation(group=orm.Str(group), **nodes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"verdict": "invalid", "melting_temperature_k": None}, "its verdict is invalid"),
+        ({"melting_temperature_k": None}, "its melting_temperature_k is None, it must be a number above 0 K"),
+        ({"verdict": "valid", "lattice": "fcc", "found_lattice": "bcc"}, "most of the solid is bcc at the end"),
+    ],
+)
+def test_what_is_no_melting_point_makes_no_line(changes, message):
+    point = {"potential_uuid": "a", "verdict": "valid"}
+    known = {"Cu": 1327.0, "Ni": 1700.0, "Ag": 1230.0}
+    points = {
+        f"point_{symbol}": {**point, "element": symbol, "melting_temperature_k": t} for symbol, t in known.items()
+    }
+    points["point_Ni"].update(changes)
+    with pytest.raises(ValueError, match=f"the point of Ni is no melting point: {message}"):
+        refit_relation(group=orm.Str("d_block"), **{name: orm.Dict(values) for name, values in points.items()})

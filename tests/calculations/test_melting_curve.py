@@ -9,6 +9,7 @@ from provenance.stored_points import POINT, invalid
 
 from aiida_dnpmelt.calculations.melting_curve import melting_curve, stored_fit
 from aiida_dnpmelt.physics.melting_curve import simon_glatzel
+from aiida_dnpmelt.report.melting_curve import law_lines
 
 pytestmark = pytest.mark.usefixtures("aiida_profile")
 
@@ -96,3 +97,16 @@ def test_points_that_do_not_belong_together_are_refused():
         melting_curve(**given, point_9=nickel)
     with pytest.raises(ValueError, match="2 different pressures given, a curve needs 3"):
         melting_curve(**points((0.0, 5.0)))
+
+
+def test_points_of_another_crystal_than_they_claim_make_no_curve():
+    with pytest.raises(ValueError, match="is no melting point: most of the solid is bcc at the end, it is to be fcc"):
+        melting_curve(**points(found_lattice="bcc"))
+
+
+def test_points_of_several_crystals_are_told():
+    given = points()
+    assert not [line for line in law_lines(melting_curve(**given).get_dict()) if "crystals" in line]
+    given["point_3"] = orm.Dict({**given["point_3"].get_dict(), "lattice": "bcc"})
+    told = law_lines(melting_curve(**given).get_dict())[-1]
+    assert told.startswith("the points are of 2 crystals (fcc at 0, 5, 10, 15 GPa; bcc at 20 GPa)")

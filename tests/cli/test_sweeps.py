@@ -7,6 +7,7 @@ from aiida import orm
 from aiida.common.links import LinkType
 from calculations.test_pressure_sweep import PRESSURES, nodes_at
 from click.testing import CliRunner, Result
+from coexistence_jobs import copper
 from provenance.stored_points import POINT, store
 
 from aiida_dnpmelt.calculations.melting_curve import melting_curve
@@ -87,6 +88,50 @@ def test_wrong_input_is_told_and_nothing_is_submitted(launch, words, message):
     assert result.exit_code == 1, result.output
     assert message in result.output
     assert orm.QueryBuilder().append(orm.ProcessNode).count() == before
+
+
+def test_a_structure_cannot_be_taken_over(launch):
+    structure = copper().store()
+    result = launch(*at(0, 5, 10), "--dry-run", "--known", str(structure.pk))
+    assert result.exit_code == 1, result.output
+    assert f"node {structure.pk} has no melting point that a sweep could take over" in result.output
+
+
+def test_what_is_no_melting_point_is_refused_by_its_schema(launch):
+    node = orm.Dict({"anything": 1}).store()
+    for words in ((), ("--dry-run",)):
+        result = launch(*at(0, 5, 10), "--known", str(node.pk), *words)
+        assert result.exit_code == 1, result.output
+        assert f"known.node_{node.pk}: its schema is None, it can be dnpmelt.melting_point" in result.output
+
+
+def test_a_point_of_another_element_is_refused_before_anything_runs(launch, potentials_folder):
+    potential = PotentialData.get_or_create(potentials_folder / "Cu_u3.eam")
+    point = orm.Dict({**POINT, "schema": "dnpmelt.melting_point", "potential_uuid": potential.uuid, "element": "Al"})
+    result = launch(*at(0, 5, 10), "--known", str(point.store().pk))
+    assert result.exit_code == 1, result.output
+    assert f"known.node_{point.pk}: its element is Al, the structure that is to melt there is Cu" in result.output
+
+
+def test_a_sweep_that_was_killed_is_shown_with_what_it_has(cli, aiida_profile):
+    chain = orm.WorkChainNode(process_type=SWEEP_TYPE)
+    chain.base.links.add_incoming(orm.List(PRESSURES).store(), LinkType.INPUT_WORK, "pressures")
+    chain.store()
+    for name, node in nodes_at(PRESSURES[:3]).items():
+        child = orm.WorkChainNode()
+        child.base.links.add_incoming(chain, LinkType.CALL_WORK, name)
+        child.store()
+        output = "melting_point" if name.startswith("point") else "properties"
+        orm.Dict(node.get_dict()).store().base.links.add_incoming(child, LinkType.RETURN, output)
+    chain.set_process_state("killed")
+    result = cli("tm", "sweep", str(chain.pk))
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[1].split()[:3] == ["0", "1330(5)", "valid"]
+    assert "the sweep is killed and has no result: this is what there is of it" in result.output
+    assert "simon_glatzel (taken)" in result.output
+    assert f"no T_m at {PRESSURES[3]:g} GPa: the sweep is killed" in result.output
+    found = json.loads(cli("tm", "sweep", str(chain.pk), "--format", "json").output)
+    assert (found["state"], found["curve"]["law"]) == ("killed", "simon_glatzel")
 
 
 def test_table_and_picture_of_a_sweep(cli, stored, tmp_path):

@@ -12,9 +12,11 @@ from ase.build import bulk
 from coexistence_jobs import SETTINGS, copper, once
 from daemons import kill_worker, wait_for
 from provenance.stored_points import POINT, invalid
+from report.stored_melting import give
 
 from aiida_dnpmelt.data.potential import PotentialData
-from aiida_dnpmelt.provenance.query import curve_of_sweep, known_nodes, melting_points, sweep_result
+from aiida_dnpmelt.physics.crystals import crystal
+from aiida_dnpmelt.provenance.query import SWEEP_TYPE, curve_of_sweep, known_nodes, melting_points, sweep_result
 from aiida_dnpmelt.workchains.forecasts import forecast_sweep
 from aiida_dnpmelt.workchains.melting_properties import MeltingPropertiesWorkChain
 from aiida_dnpmelt.workchains.pressure_sweep import PressureSweepWorkChain
@@ -257,10 +259,95 @@ def test_structures_and_known_nodes_that_do_not_fit_are_refused(lmp_code, cu_u3,
         (known_point(cu_u3, 7.0, pressure_gpa=7.0), "7 GPa is not one of the pressures"),
         (known_point(other, 0.0), "it is one of another potential"),
         (known_point(cu_u3, 0.0, **invalid()), "its verdict is invalid"),
+        (known_point(cu_u3, 0.0, element="Al"), "its element is Al, the structure that is to melt there is Cu"),
+        (known_point(cu_u3, 0.0, lattice="bcc"), "its lattice is bcc, the structure that is to melt there is fcc"),
+        (known_point(cu_u3, 0.0, found_lattice="bcc"), "most of the solid is bcc at the end, it is to be fcc"),
+        (known_point(cu_u3, 0.0, standard_uncertainty_k=0.0), "its standard_uncertainty_k is 0.0, it must be a number"),
+        (known_point(cu_u3, 0.0, melting_temperature_k=None), "its melting_temperature_k is None, it must be a number"),
+        (known_point(cu_u3, 0.0, pressure_gpa="0"), "its pressure_gpa is '0', it must be a number"),
+        (orm.Dict({"schema": "dnpmelt.melting_point"}), "it lacks pressure_gpa, verdict, potential_uuid"),
+        (known_slope(cu_u3, 0.0, element="Al"), "its element is Al"),
+        (known_slope(cu_u3, 0.0, lattice="bcc"), "its lattice is bcc"),
+        (known_slope(cu_u3, 0.0, verdict="invalid"), "its verdict is invalid"),
     ):
-        assert message in refused(known={"a": node})
+        assert f"known.a: {message}" in refused(known={"a": node})
+    bcc = orm.StructureData(ase=crystal("Cu", "bcc", 2.88))
+    assert "its lattice is fcc, the structure that is to melt there is bcc" in refused(
+        structures={"point_001": bcc}, known={"a": known_point(cu_u3, 5.0)}
+    )
+    assert "known.a" not in refused(structures={"point_001": bcc}, known={"a": known_point(cu_u3, 5.0, lattice="bcc")})
     assert "there is another one of its kind at 0 GPa" in refused(known={"a": point, "b": known_point(cu_u3, 0.0)})
     assert "without the melting point there" in refused(known={"a": known_slope(cu_u3, 5.0)})
+
+
+def test_crystals_of_a_sweep_are_of_one_formula(lmp_code, potentials_folder):
+    both = PotentialData.get_or_create(potentials_folder / "AlCu.eam.alloy")
+    builder = builder_of(lmp_code, both, structures={"point_001": orm.StructureData(ase=bulk("Al"))})
+    problem = PressureSweepWorkChain.spec().inputs.validate(builder._inputs(prune=True))
+    assert "structures.point_001: it is Al, all crystals of a sweep must be Cu" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("bulk_settings", "run", "message"),
+    [
+        ({"time_ps": 60.0}, {"sample_interval_fs": 1000.0}, "61 samples in bulk.time_ps = 60 ps, a mean needs 100"),
+        ({"time_ps": 6.0}, {"frame_interval_ps": 7.0}, "frame_interval_ps: 7 ps is longer than bulk.time_ps = 6 ps"),
+    ],
+)
+def test_bulk_runs_that_could_not_be_evaluated_are_refused(lmp_code, cu_u3, bulk_settings, run, message):
+    settings = {"bulk": {**BULK, **bulk_settings}, "run": {**RUN, **run}}
+    sweep = builder_of(lmp_code, cu_u3, bulk=orm.Dict(settings["bulk"]))
+    sweep.tpc.parameters = orm.Dict(settings["run"])
+    point = known_point(cu_u3, 0.0)
+    alone = MeltingPropertiesWorkChain.get_builder_from_protocol(lmp_code, copper(), cu_u3, point, "fast", settings)
+    for builder in (sweep, alone):
+        problem = builder.process_class.spec().inputs.validate(builder._inputs(prune=True))
+        assert message in problem.message
+
+
+@pytest.fixture
+def cut(lmp_code, cu_u3, aiida_profile) -> orm.WorkChainNode:
+    """Give a sweep that was killed: one point was known, another is there with its slope, the third was lost."""
+    chain = orm.WorkChainNode(process_type=SWEEP_TYPE)
+    known = known_point(cu_u3, 0.0).store()
+    chain.base.links.add_incoming(orm.List(list(T_M)).store(), LinkType.INPUT_WORK, "pressures")
+    chain.base.links.add_incoming(known, LinkType.INPUT_WORK, "known__a")
+    chain.store()
+    for label, output, node in (
+        ("point_001", "melting_point", known_point(cu_u3, 5.0)),
+        ("properties_001", "properties", known_slope(cu_u3, 5.0)),
+        ("point_002", "melting_point", known_point(cu_u3, 10.0, **invalid())),
+    ):
+        child = orm.WorkChainNode()
+        child.base.links.add_incoming(chain, LinkType.CALL_WORK, label)
+        child.store()
+        give(child, **{output: node})
+    chain.set_process_state("killed")
+    chain.seal()
+    return chain
+
+
+def test_what_a_killed_sweep_has_is_shown_and_can_be_taken_over(cut, lmp_code, cu_u3):
+    pk, found = sweep_result(cut.pk)
+    assert (pk, found["state"], found["curve"]) == (cut.pk, "killed", None)
+    assert found["melting_temperatures_k"] == [T_M[0.0], T_M[5.0], None]
+    assert found["slopes_k_per_gpa"] == [None, SLOPES[5.0], None]
+    assert found["gaps"] == ["no T_m at 10 GPa: the sweep is killed"]
+    nodes = known_nodes(cut.pk)
+    assert [node["pressure_gpa"] for node in nodes] == [0.0, 5.0, 5.0]
+    builder = builder_of(lmp_code, cu_u3, known={f"node_{node.pk}": node for node in nodes})
+    assert PressureSweepWorkChain.spec().inputs.validate(builder._inputs(prune=True)) is None
+
+
+def test_what_is_no_process_and_no_point_cannot_be_taken_over(aiida_profile):
+    for node in (copper().store(), orm.Int(1).store(), orm.WorkChainNode().store()):
+        with pytest.raises(ValueError, match=f"node {node.pk} has no melting point that a sweep could take over"):
+            known_nodes(node.pk)
+    empty = orm.WorkChainNode(process_type=SWEEP_TYPE)
+    empty.base.links.add_incoming(orm.List([0.0, 5.0, 10.0]).store(), LinkType.INPUT_WORK, "pressures")
+    empty.store()
+    with pytest.raises(ValueError, match="has no melting temperature at any pressure"):
+        sweep_result(empty.pk)
 
 
 def test_points_that_do_not_fit_are_refused_by_the_properties(lmp_code, cu_u3, potentials_folder):
@@ -268,6 +355,7 @@ def test_points_that_do_not_fit_are_refused_by_the_properties(lmp_code, cu_u3, p
     for point, message in (
         (orm.Dict({"schema": "other"}), "its schema is 'other'"),
         (known_point(cu_u3, 0.0, **invalid()), "its verdict is invalid"),
+        (known_point(cu_u3, 0.0, found_lattice="bcc", found_lattice_share=0.9), "90% of the solid is bcc at the end"),
     ):
         with pytest.raises(ValueError, match=message):
             make(lmp_code, copper(), cu_u3, point)
@@ -275,6 +363,10 @@ def test_points_that_do_not_fit_are_refused_by_the_properties(lmp_code, cu_u3, p
     builder = make(lmp_code, copper(), other, known_point(cu_u3, 0.0))
     problem = MeltingPropertiesWorkChain.spec().inputs.validate(builder._inputs(prune=True))
     assert "it is one of another potential" in problem.message
+    for key, value in (("element", "Al"), ("lattice", "bcc")):
+        builder = make(lmp_code, copper(), cu_u3, known_point(cu_u3, 0.0, **{key: value}))
+        problem = MeltingPropertiesWorkChain.spec().inputs.validate(builder._inputs(prune=True))
+        assert f"melting_point: its {key} is {value}, the structure that is to melt there is" in problem.message
     with pytest.raises(ValueError, match="overrides: plan unknown, there are bulk, run, seed"):
         make(lmp_code, copper(), cu_u3, known_point(cu_u3, 0.0), overrides={"plan": {}})
 
