@@ -16,6 +16,7 @@ from daemons import kill_worker, wait_for
 
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
 from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation
+from aiida_dnpmelt.calculations.melting_point import assess_runs
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import crystal
@@ -103,6 +104,31 @@ def test_other_lattices_give_a_melting_point(lmp_code, potentials_folder, symbol
     assert (point["element"], point["lattice"]) == (symbol, data.melting_lattice)
     assert point["atoms"] == len(chain.outputs.cell.sites) * math.prod(repetitions)
     assert point["melting_temperature_k"] == pytest.approx(melting_k, rel=0.1)
+    assert point["found_lattice"] == data.melting_lattice
+    assert 0.5 < point["lattice_share"] <= 1
+    claimed = as_lattice(chain, "fcc")
+    assert (claimed["verdict"], claimed["melting_temperature_k"], claimed["seeds_invalid"]) == ("invalid", None, [7])
+    assert (claimed["lattice"], claimed["found_lattice"]) == ("fcc", data.melting_lattice)
+    assert f"% {data.melting_lattice}" in claimed["reasons"][0]
+    assert "must be fcc" in claimed["reasons"][0]
+
+
+def as_lattice(chain: orm.WorkChainNode, lattice: str) -> dict[str, Any]:
+    """Return the melting point of the runs of a work chain, had another crystal been claimed."""
+    symbol = chain.outputs.cell.get_kind_names()[0]
+    nodes: dict[str, orm.Data] = {}
+    for index, job in enumerate(jobs_of(chain), start=1):
+        nodes |= {f"run_{index:03d}": job.outputs.run, f"results_{index:03d}": job.outputs.results}
+    names = ("plan", "potential", "pressure", "repetitions", "parameters", "protocol")
+    found = assess_runs(
+        structure=orm.StructureData(ase=crystal(symbol, lattice, 3.6)),
+        round_number=orm.Int(1),
+        unused_seeds=orm.Int(0),
+        **{name: chain.inputs[name] for name in names},
+        **nodes,
+    )
+    values: dict[str, Any] = found["melting_point"].get_dict()
+    return values
 
 
 def test_every_value_of_a_melting_point_is_plain_and_finite(chain):
