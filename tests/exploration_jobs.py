@@ -25,6 +25,13 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+# A box that collapses between two samples ends LAMMPS with this error; room for ten neighbours does the same, always.
+COLLAPSING = r"""
+sed -i 's/^{before}/if "${{run}} == {run}" then "neigh_modify one 10 page 1000"\n&/' input.in
+"$LMP" "$@"
+"""
+
+
 def committee(*models: Path) -> dict[str, PotentialData]:
     """Return models as a committee."""
     return {
@@ -60,3 +67,13 @@ def explored(code: orm.InstalledCode, models: tuple[Path, ...], phase: str = "so
     """Return a finished exploration from a phase."""
     repetitions = [2, 2, 4] if phase == "interface" else [2, 2, 2]
     return once(f"explored_{phase}", lambda: explore(code, models, phase=phase, repetitions=repetitions))
+
+
+def as_deepmd(code: orm.InstalledCode, deepmd: orm.InstalledCode) -> orm.InstalledCode:
+    """Return a code of the same program in the surroundings of LAMMPS with the plugin."""
+    return orm.InstalledCode(
+        computer=code.computer,
+        filepath_executable=str(code.filepath_executable),
+        label=f"{code.label}-deepmd",
+        prepend_text=deepmd.prepend_text,
+    ).store()

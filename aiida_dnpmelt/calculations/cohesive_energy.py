@@ -21,6 +21,7 @@ from aiida_dnpmelt.data.elements import elements
 from aiida_dnpmelt.physics.cohesion import LARGEST_EV, RELATIONS
 from aiida_dnpmelt.physics.crystals import lattice_name, primitive_cell
 from aiida_dnpmelt.physics.equation_of_state import FEWEST_VOLUMES, fit_equation_of_state, valley
+from aiida_dnpmelt.physics.ordering import by_number, ordered
 
 SCHEMA = "dnpmelt.cohesive_energy"
 SCHEMA_VERSION = 1
@@ -132,11 +133,11 @@ def energies_of_vasp(
     settings = VaspCohesiveSettings(**vasp.get_dict())
     atoms = structure.get_ase()
     lattice, symbol = lattice_name(atoms), atoms.get_chemical_symbols()[0]
-    flags, warnings = [], [f"{name}: {reason}" for name, reason in sorted(failed.get_dict().items())]
+    flags, warnings = [], [f"{name}: {reason}" for name, reason in ordered(failed.get_dict()).items()]
     flags += ["run_failed"] * len(warnings)
     energies: dict[str, float] = {}
     labeller = "VASP"
-    for name in sorted(runs):
+    for name in sorted(runs, key=by_number):
         run = read_retrieved(runs[name])
         labeller = f"VASP {run.version}, {', '.join(run.potcars)}" if run.potcars else labeller
         if run.steps and run.converged[-1] and np.isfinite(run.steps[-1].energy_ev):

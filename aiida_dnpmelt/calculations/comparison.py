@@ -15,6 +15,7 @@ from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.physics.calibration import Calibration, summarise
 from aiida_dnpmelt.physics.comparison import TEACHER, Comparison, Sample, compare, errors_by_phase, sample
 from aiida_dnpmelt.physics.energy_offset import LEAST_FRAMES, LatentHeat, MeltingShift, latent_heat, melting_shift
+from aiida_dnpmelt.physics.ordering import by_number, ordered
 from aiida_dnpmelt.physics.units import gpa_a3_to_ev
 
 Array = NDArray[np.float64]
@@ -55,8 +56,9 @@ def compare_with_teacher(
     :raises ValueError: if a name is none of these, atoms or their number differ, or no frame was labelled by all.
     """
     sets, left_out = _comparisons(nodes)
-    models = sorted(next(iter(sets.values())).models)
-    sampler = models[0] if sampled_by is None else sampled_by.value
+    models = sorted(next(iter(sets.values())).models, key=by_number)
+    # As text, as the jobs of explorations order their models.
+    sampler = min(models) if sampled_by is None else sampled_by.value
     if sampler not in {TEACHER, *models}:
         raise ValueError(f"sampled_by: '{sampler}' given, can be {TEACHER} or one of {', '.join(models)}")
     pressure_gpa = 0.0 if pressure is None else pressure.value
@@ -86,7 +88,7 @@ def _comparisons(nodes: Mapping[str, orm.Data]) -> tuple[dict[str, Comparison], 
     """Return the sets that the teacher and all models labelled, and why others are left out."""
     teacher, models = _by_name(nodes)
     found, left_out = {}, {}
-    for name in sorted({*teacher, *(name for sets in models.values() for name in sets)}):
+    for name in sorted({*teacher, *(name for sets in models.values() for name in sets)}, key=by_number):
         lacking = [model for model, sets in models.items() if name not in sets]
         lacking += [] if name in teacher else [TEACHER]
         if lacking:
@@ -106,7 +108,7 @@ def _by_name(nodes: Mapping[str, orm.Data]) -> tuple[dict[str, FramesData], dict
     """
     teacher: dict[str, FramesData] = {}
     models: dict[str, dict[str, FramesData]] = {}
-    for name, node in sorted(nodes.items()):
+    for name, node in ordered(nodes).items():
         model, between, of_set = name.removeprefix(_MODEL).partition(_BETWEEN)
         if name.startswith(_TEACHER):
             teacher[name.removeprefix(_TEACHER)] = node

@@ -28,6 +28,7 @@ from aiida_dnpmelt.calculations.deepmd_systems import (
     system_path,
     write_systems,
 )
+from aiida_dnpmelt.calculations.job_inputs import inputs_of
 from aiida_dnpmelt.calculations.validators import both, may_run, validate_seed
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
@@ -315,7 +316,7 @@ class DeepmdTrainCalculation(CalcJob):
         inputs = self.inputs
         frames = {name: inputs.frames[name] for name in sorted(inputs.frames)}
         settings = inputs.settings.get_dict()
-        splits = splits_of(frame_numbers(frames), inputs.validation_share.value, inputs.split_seed.value)
+        splits = splits_of_inputs(inputs)
         write_systems(
             Path(folder.abspath),
             {name: node.frames for name, node in frames.items()},
@@ -408,6 +409,10 @@ def systems_of(splits: Mapping[str, Split], part: str) -> list[str]:
 
 def splits_of_job(node: orm.CalcJobNode) -> dict[str, Split]:
     """Return which frames of each node a job trained on, and which it only tested: indices by the name of the node."""
-    inputs = node.inputs
-    frames = {name: inputs.frames[name] for name in inputs.frames}
-    return splits_of(frame_numbers(frames), inputs.validation_share.value, inputs.split_seed.value)
+    return splits_of_inputs(inputs_of(node))
+
+
+def splits_of_inputs(inputs: Mapping[str, Any]) -> dict[str, Split]:
+    """Return the same from the inputs of the job."""
+    share, seed = inputs["validation_share"].value, inputs["split_seed"].value
+    return splits_of(frame_numbers(inputs["frames"]), share, seed)

@@ -80,3 +80,8 @@ class ExplorationSettings(BaseModel):
     def last_step(self) -> int:
         """Return the last step at each temperature; steps count from the start of the equilibration."""
         return self.equilibrate_steps + self.checks * self.check_steps
+
+    @property
+    def frames(self) -> int:
+        """Return the number of frames that a whole run at a temperature leaves, its first and last step among them."""
+        return self.checks * self.check_steps // self.deviation_steps + 1

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
-from aiida.common import AttributeDict
 from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
-from aiida.common.links import LinkType
 from aiida.engine import CalcJob, CalcJobProcessSpec
 from ase import Atoms
 from ase.io import write
@@ -25,6 +23,7 @@ from aiida_dnpmelt.calculations.coexistence_stages import (
     preparation_steps,
     stages_of,
 )
+from aiida_dnpmelt.calculations.job_inputs import inputs_of as inputs_of  # noqa: PLC0414  found here by earlier callers
 from aiida_dnpmelt.calculations.lammps_job import (
     INPUT_FILE,
     OUTPUT_FILE,
@@ -214,12 +213,6 @@ class LammpsCoexistenceCalculation(CalcJob):
         calcinfo.retrieve_list = [LOG_FILE, OUTPUT_FILE, probe_file(PRODUCTION)]
         calcinfo.retrieve_temporary_list = [FRAMES_FILE]
         return calcinfo
-
-
-def inputs_of(node: orm.CalcJobNode) -> AttributeDict:
-    """Return the inputs of a job by their names, in one query."""
-    links = node.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()
-    return AttributeDict({link.link_label: link.node for link in links})
 
 
 def run_spec(inputs: Mapping[str, Any], wall_seconds: int | None = None) -> RunSpec:

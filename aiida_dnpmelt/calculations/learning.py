@@ -12,12 +12,16 @@ from aiida.engine import calcfunction
 from aiida_dnpmelt.calculations.deepmd_settings import counted_cutoffs, sel_refusal
 from aiida_dnpmelt.calculations.exploration_runs import derived_seed
 from aiida_dnpmelt.calculations.learning_plan import LearningPlan, Stage, WarmStart, checked_phases
+from aiida_dnpmelt.calculations.training import FRAMES
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.physics.crystals import repetitions
 from aiida_dnpmelt.physics.initial_frames import InitialFramesSettings
-from aiida_dnpmelt.physics.learning import Limits, Progress, Shift, TemperatureState, decide
+from aiida_dnpmelt.physics.learning import UNREPORTED, Limits, Progress, Shift, TemperatureState, decide
 from aiida_dnpmelt.physics.neighbours import most_neighbours
+from aiida_dnpmelt.physics.ordering import ordered
 
+GIVEN = "given_"
+"""Beginning of the names of the frames that a learning began with."""
 _INITIAL = ("number", "smallest_scale", "largest_scale", "strain", "displacement_angstrom")
 
 
@@ -102,29 +106,32 @@ def decide_learning(
 
     :param selection: thresholds of the exploration, see `SelectionSettings`.
     :param comparison: the models against the labels, if anything was labelled.
-    :param nodes: ``report_`` and a run: what was selected; ``frames_`` and a name: all labelled frames so far.
+    :param nodes: ``report_`` and a run: what was selected; ``frames_`` and a name: all frames that the learning has
+        labelled so far; ``given_`` and a name: those that it began with, which the budget does not count.
     :return: ``action`` (``again``, ``next_stage`` or ``stop``), ``converged``, ``reasons``, ``failed`` temperatures,
-        ``emphasis``, ``next_stage``, ``labels`` so far, the ``thresholds``, and by run and temperature the numbers of
-        frames, deviations and histograms (``deviations``); the predicted shift of T_m (``shift``).
+        ``emphasis``, ``next_stage``, all ``labels`` so far and how many of them were given (``labels_given``), the
+        ``thresholds``, and by run and temperature the numbers of frames, deviations and histograms (``deviations``);
+        the predicted shift of T_m (``shift``).
     """
     settings = LearningPlan(**plan.get_dict())
     now = settings.stages[stage.value]
     reports = {name.removeprefix("report_"): node for name, node in nodes.items() if name.startswith("report_")}
-    labels = sum(len(node.frames) for name, node in nodes.items() if name.startswith("frames_"))
+    made, given = (number_of_frames(nodes, prefix) for prefix in (FRAMES, GIVEN))
     unit = selection["upper_ev_per_angstrom"] / settings.thresholds.upper
     limits = Limits(
         settings.thresholds.converged * unit,
         settings.target_shift_k,
         settings.maximum_iterations,
         settings.label_budget,
+        settings.frames_share,
     )
     last = stage.value + 1 == len(settings.stages)
     shift = None if comparison is None else _shift(comparison.get_dict())
     found = decide(
-        _states(now, reports, settings.thresholds.measure),
+        _states(settings, now, reports),
         shift,
         limits,
-        Progress(iteration.value, labels, last),
+        Progress(iteration.value, made, last),
     )
     return orm.Dict(
         {
@@ -136,7 +143,8 @@ def decide_learning(
             "failed": [vars(state) for state in found.failed],
             "emphasis": found.emphasis,
             "next_stage": stage.value + (found.action == "next_stage"),
-            "labels": labels,
+            "labels": made + given,
+            "labels_given": given,
             "thresholds_ev_per_angstrom": {
                 "lower": selection["lower_ev_per_angstrom"],
                 "upper": selection["upper_ev_per_angstrom"],
@@ -184,16 +192,34 @@ def rms_force(frames: Any) -> float:
     return float(np.sqrt((np.concatenate(forces) ** 2).sum(axis=1).mean()))
 
 
-def _states(stage: Stage, reports: Mapping[str, orm.Dict], measure: str) -> list[TemperatureState]:
-    """Return how well the models agree at each temperature of a stage; a run without a report has no frame."""
-    key = f"{measure}_deviation_ev_per_angstrom"
+def number_of_frames(nodes: Mapping[str, orm.Data], prefix: str) -> int:
+    """Return the number of frames of all nodes whose names begin with a prefix."""
+    found = [node for name, node in nodes.items() if name.startswith(prefix)]
+    return sum(int(node.base.attributes.get("number_of_frames")) for node in found)
+
+
+def _states(plan: LearningPlan, stage: Stage, reports: Mapping[str, orm.Dict]) -> list[TemperatureState]:
+    """Return how far each planned temperature of a stage came; a run without a report has no frame."""
     states = []
-    for name in sorted(stage.runs):
-        if name not in reports:
-            states.append(TemperatureState(name, None, None))
-            continue
-        states += [TemperatureState(name, part["temperature_k"], part[key]) for part in reports[name]["by_temperature"]]
+    for name, run in ordered(stage.runs).items():
+        parts = reports[name]["by_temperature"] if name in reports else []
+        states += [_state(plan, name, part) for part in parts]
+        if len(parts) < len(run.temperature_factors):
+            states.append(TemperatureState(name, None, None, ended=UNREPORTED if parts else None))
     return states
+
+
+def _state(plan: LearningPlan, name: str, part: Mapping[str, Any]) -> TemperatureState:
+    """Return how far a run came at a temperature; reports of earlier versions do not tell what ended it."""
+    return TemperatureState(
+        name,
+        part["temperature_k"],
+        part[f"{plan.thresholds.measure}_deviation_ev_per_angstrom"],
+        part.get("frames_seen"),
+        plan.exploration.frames,
+        part["accurate"] + part["candidate"] if "accurate" in part else None,
+        part.get("ended"),
+    )
 
 
 def _shift(comparison: Mapping[str, Any]) -> Shift | None:
@@ -217,7 +243,9 @@ def summarise_learning(**nodes: orm.Dict) -> orm.Dict:
     :param nodes: ``decision_01``, ..., ``training_01``, ... (results of the training before the exploration, none if
         the models were given) and ``comparison_01``, ..., by the number of the iteration.
     """
-    decisions = {name.removeprefix("decision_"): nodes[name] for name in sorted(nodes) if name.startswith("decision_")}
+    decisions = {
+        name.removeprefix("decision_"): node for name, node in ordered(nodes).items() if name.startswith("decision_")
+    }
     course = []
     for number, decision in decisions.items():
         training = nodes[f"training_{number}"].get_dict() if f"training_{number}" in nodes else {}
@@ -240,6 +268,7 @@ def summarise_learning(**nodes: orm.Dict) -> orm.Dict:
             "converged": last["converged"] and last["action"] == "stop",
             "iterations": len(course),
             "labels": last["labels"],
+            "labels_given": next(reversed(decisions.values())).get("labels_given"),
             "reasons": last["reasons"],
             "shift_k": last["shift_k"],
             "shift_uncertainty_k": last["shift_uncertainty_k"],

@@ -104,7 +104,19 @@ class LearningPlan(BaseModel):
         description="Largest predicted shift of T_m of any model in K; none is asked for if empty.",
     )
     maximum_iterations: int = Field(10, ge=1, le=1000, description="Most explorations.")
-    label_budget: int = Field(1000, ge=1, le=10_000_000, description="Labels after which no iteration is begun.")
+    label_budget: int = Field(
+        1000,
+        ge=1,
+        le=10_000_000,
+        description="Labels after which no iteration is begun; frames that were given do not count.",
+    )
+    frames_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Least share of the planned frames that a run must leave at a temperature that counts as learned. "
+        "One that explodes or runs out of bounds never counts.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> LearningPlan:

@@ -14,6 +14,7 @@ from aiida_dnpmelt.calculations.exploration_runs import derived_seed
 from aiida_dnpmelt.calculations.exploration_settings import ExplorationSettings
 from aiida_dnpmelt.calculations.melting_point import measured
 from aiida_dnpmelt.physics.error_budget import Budget, Measured, agreement, error_budget, mean_shift
+from aiida_dnpmelt.physics.ordering import by_number
 
 SCHEMA = "dnpmelt.melting"
 SCHEMA_VERSION = 1
@@ -82,7 +83,7 @@ def melting_result(
     :param teacher: melting point of the teacher.
     :param points: ``point_seed_1``, ...: melting points of the models that have one.
     """
-    models = {name.removeprefix(_POINT): points[name].get_dict() for name in sorted(points)}
+    models = {name.removeprefix(_POINT): points[name].get_dict() for name in sorted(points, key=by_number)}
     shifts = {} if comparison is None else _shifts(comparison.get_dict())
     second_order = None if comparison is None else _second_order(comparison.get_dict(), list(models))
     budget = error_budget(

@@ -21,6 +21,7 @@ from aiida_dnpmelt.physics.crystals import lattice_name, repetitions
 from aiida_dnpmelt.physics.error_budget import Measured, widened
 from aiida_dnpmelt.physics.estimate import Series, last_window
 from aiida_dnpmelt.physics.lattices import LATTICES, share_of
+from aiida_dnpmelt.physics.ordering import ordered
 from aiida_dnpmelt.physics.plan import Plan, first_guesses
 from aiida_dnpmelt.physics.run import CoexistenceRun, join
 
@@ -102,8 +103,8 @@ def join_pieces(**nodes: orm.Data) -> dict[str, orm.Data]:
 
     :param nodes: ``run_0001``, ... and ``results_0001``, ..., each in the order in which the jobs ran.
     """
-    pieces = [from_node(node) for _, node in sorted(nodes.items()) if isinstance(node, orm.ArrayData)]
-    results = [node.get_dict() for _, node in sorted(nodes.items()) if isinstance(node, orm.Dict)]
+    pieces = [from_node(node) for node in ordered(nodes).values() if isinstance(node, orm.ArrayData)]
+    results = [node.get_dict() for node in ordered(nodes).values() if isinstance(node, orm.Dict)]
     sums = {key: sum(result[key] for result in results) for key in ("steps", "atom_steps", "core_hours")}
     return {"run": to_node(join(pieces)), "results": orm.Dict({**results[-1], **sums})}
 
@@ -127,8 +128,8 @@ def assess_runs(
     :return: ``assessment``, ``melting_point`` (see the reference of the schema) and, if more is to be run,
         ``production_time`` (ps) and ``guess_1``, ... (K).
     """
-    runs = whole_runs([from_node(node) for _, node in sorted(nodes.items()) if isinstance(node, orm.ArrayData)])
-    results = [node.get_dict() for _, node in sorted(nodes.items()) if isinstance(node, orm.Dict)]
+    runs = whole_runs([from_node(node) for node in ordered(nodes).values() if isinstance(node, orm.ArrayData)])
+    results = [node.get_dict() for node in ordered(nodes).values() if isinstance(node, orm.Dict)]
     atoms = structure.get_ase()
     lattice = lattice_name(atoms)
     assessment = assess(

@@ -22,6 +22,7 @@ from aiida_dnpmelt.physics.melting_curve import (
     guess_k,
     ready_pressures,
 )
+from aiida_dnpmelt.physics.ordering import ordered
 
 SCHEMA = "dnpmelt.pressure_sweep"
 SCHEMA_VERSION = 1
@@ -100,7 +101,7 @@ def sweep_guesses(
 def known_points(nodes: Mapping[str, Mapping[str, Any]]) -> list[Known]:
     """Return the points of a curve from dictionaries of melting points and properties by name."""
     found = []
-    for name, point in sorted(nodes.items()):
+    for name, point in ordered(nodes).items():
         if not name.startswith(POINT):
             continue
         properties = nodes.get(name_of(PROPERTIES, index_of(name)))
@@ -149,7 +150,7 @@ def sweep_of(
         **{key: [_value(node, name) for node in points] for key, name in _POINT_KEYS.items()},
         **{key: [_value(node, name) for node in properties] for key, name in _PROPERTY_KEYS.items()},
         "gaps": [
-            f"no {names[name]} at {values[index_of(name)]:g} GPa: {reason}" for name, reason in sorted(gaps.items())
+            f"no {names[name]} at {values[index_of(name)]:g} GPa: {reason}" for name, reason in ordered(gaps).items()
         ],
         **_agreement(curve, points, properties),
         **{key: sum(node[key] for node in (*points, *properties) if node is not None) for key in _COSTS},

@@ -19,6 +19,7 @@ def select_frames(
     settings: orm.Dict,
     seed: orm.Int,
     taken: orm.TrajectoryData | None = None,
+    results: orm.Dict | None = None,
 ) -> dict[str, orm.Data]:
     """Return the frames that are worth a label (``frames``, none if there is none), and why (``report``).
 
@@ -27,9 +28,10 @@ def select_frames(
     :param settings: see `SelectionSettings`.
     :param seed: seed of the mode ``random``.
     :param taken: frames of the same trajectory that are labelled anyway, and not taken again.
+    :param results: output ``results`` of the exploration: temperatures that left no frame are told, too.
     :return: ``report`` has counts ``accurate``, ``candidate``, ``failed`` and ``taken``, the largest deviation and its
-        95 % quantile (eV/Angstrom), a histogram, the same ``by_temperature``, and of each taken frame its temperature,
-        step, time and deviation (``frames``).
+        95 % quantile (eV/Angstrom), a histogram, the same ``by_temperature`` with what ``ended`` the run there, and
+        of each taken frame its temperature, step, time and deviation (``frames``).
     :raises ValueError: if the frames and deviations do not belong together.
     """
     steps, temperatures = deviation.get_array("step"), deviation.get_array("temperature_k")
@@ -38,6 +40,7 @@ def select_frames(
         and np.array_equal(temperatures, trajectory.get_array("temperatures"))
     ):
         raise ValueError("trajectory and deviation: they are not of the same exploration")
+    ended = {} if results is None else {row["temperature_k"]: row["ended"] for row in results["by_temperature"]}
     found = select(
         temperatures,
         deviation.get_array("time_ps"),
@@ -45,9 +48,12 @@ def select_frames(
         SelectionSettings(**settings.get_dict()),
         seed.value,
         () if taken is None else _positions_of(taken, steps, temperatures),
+        tuple(ended),
     )
+    parts = [{**part, "ended": ended.get(part["temperature_k"])} for part in found.report["by_temperature"]]
     frames = [{**frame, "step": int(steps[frame["index"]])} for frame in found.report["frames"]]
-    report = orm.Dict({**found.report, "phase": trajectory.base.attributes.get("phase"), "frames": frames})
+    phase = trajectory.base.attributes.get("phase")
+    report = orm.Dict({**found.report, "by_temperature": parts, "phase": phase, "frames": frames})
     if not found.indices:
         return {"report": report}
     return {"frames": _part(trajectory, list(found.indices)), "report": report}

@@ -12,8 +12,9 @@ from aiida_dnpmelt.calculations.deepmd_settings import counted_cutoffs, with_sel
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.parsers.training_files import join_curves
 from aiida_dnpmelt.physics.neighbours import most_neighbours
+from aiida_dnpmelt.physics.ordering import ordered
 
-_FRAMES = "frames_"
+FRAMES = "frames_"
 _SUMMED = ("wall_time_s", "core_hours")
 _COMPARED = (
     "rmse_energy_training_mev_per_atom",
@@ -41,7 +42,7 @@ def complete_settings(settings: orm.Dict, sel_margin: orm.Float, **frames: Frame
 
 def frames_arguments(frames: dict[str, FramesData]) -> dict[str, FramesData]:
     """Return nodes of frames under the names that the calculation functions take."""
-    return {f"{_FRAMES}{name}": node for name, node in frames.items()}
+    return {f"{FRAMES}{name}": node for name, node in frames.items()}
 
 
 @calcfunction
@@ -50,8 +51,8 @@ def join_training(**nodes: orm.Data) -> dict[str, orm.Data]:
 
     :param nodes: ``curve_0000``, ... and ``results_0000``, ... in their order; a job that left no curve has none.
     """
-    curves = [nodes[name] for name in sorted(nodes) if name.startswith("curve_")]
-    results = [nodes[name].get_dict() for name in sorted(nodes) if name.startswith("results_")]
+    curves = [node for name, node in ordered(nodes).items() if name.startswith("curve_")]
+    results = [node.get_dict() for name, node in ordered(nodes).items() if name.startswith("results_")]
     joined = join_curves([{name: node.get_array(name) for name in node.get_arraynames()} for node in curves])
     costs = {key: _sum([result[key] for result in results]) for key in _SUMMED}
     rate = joined.get("learning_rate", np.array([]))
@@ -67,7 +68,7 @@ def summarise_trainings(**results: orm.Dict) -> orm.Dict:
 
     :param results: results of each training that came to its end, under its name.
     """
-    trainings = {name: results[name].get_dict() for name in sorted(results)}
+    trainings = {name: node.get_dict() for name, node in ordered(results).items()}
     errors = {key: [training[key] for training in trainings.values()] for key in _COMPARED}
     return orm.Dict(
         {

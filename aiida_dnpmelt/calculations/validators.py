@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ProcessSpec
 from pydantic import BaseModel, ValidationError
 
+from aiida_dnpmelt.data.frames import FramesData, lacking_labels
+from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.data.trust import untrusted
+from aiida_dnpmelt.physics.ordering import ordered
 
 
 def may_run(given: orm.Node | Mapping[str, orm.Node] | None, _: Any) -> str | None:
@@ -97,6 +100,35 @@ def validate_seeds(node: orm.List | None, _: Any) -> str | None:
         return f"seeds: {seeds} must be whole numbers from 1 to 899999999, at least one"
     if len(set(seeds)) < len(seeds):
         return f"seeds: {seeds} must all be different, a seed stands for one run or model"
+    return None
+
+
+def unfit_frames(frames: Mapping[str, FramesData], species: Collection[str]) -> str | None:
+    """Return which nodes of frames cannot be learned from for some species, and why; None if all can."""
+    found = {name: problem for name, node in ordered(frames).items() if (problem := _unfit(node, species))}
+    if not found:
+        return None
+    name, problem = next(iter(found.items()))
+    more = f" (and {len(found) - 1} more of {len(frames)} nodes)" if len(found) > 1 else ""
+    return f"frames.{name}: {problem}{more}"
+
+
+def _unfit(node: FramesData, species: Collection[str]) -> str | None:
+    what = "it" if node.pk is None else f"node {node.pk}"
+    if lacking := lacking_labels(node):
+        return f"{what} cannot be trained on: it lacks {', '.join(lacking)}"
+    own = set(node.base.attributes.get("symbols"))
+    others = sorted(own - set(species))
+    if others:
+        return f"{what} holds {', '.join(sorted(own))}, the structure has no {', '.join(others)}"
+    return None
+
+
+def unfit_models(name: str, models: Mapping[str, PotentialData], species: Collection[str]) -> str | None:
+    """Return which model of a namespace lacks a species, None if none does."""
+    for key, model in ordered(models).items():
+        if missing := sorted(set(species) - set(model.type_map)):
+            return f"{name}.{key}: it has no {', '.join(missing)}, it knows {', '.join(model.type_map)}"
     return None
 
 

@@ -23,6 +23,7 @@ from aiida_dnpmelt.data.elements import elements
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.physics.frames import LabelledFrames, finite_frames, join_frames
 from aiida_dnpmelt.physics.functional import functional_of
+from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.physics.vasprun import VaspRun, read_stream
 
 Array = NDArray[np.float64]
@@ -108,7 +109,7 @@ def join_pieces(phase: orm.Str, temperature: orm.Float, **pieces: orm.FolderData
     :return: ``report`` has the numbers of ``pieces``, ``steps``, ``lost_steps`` (begun, not whole), ``doubled`` and
         ``not_finite`` frames, the version of VASP, the titles of the POTCAR files, and of each piece its flaw in words.
     """
-    runs = {name: read_retrieved(pieces[name]) for name in sorted(pieces)}
+    runs = {name: read_retrieved(pieces[name]) for name in sorted(pieces, key=by_number)}
     counts: Counter[str] = Counter(pieces=len(runs), doubled=0, not_finite=0, lost_steps=0)
     parts: list[LabelledFrames] = []
     converged: list[NDArray[np.bool_]] = []
@@ -129,7 +130,7 @@ def join_pieces(phase: orm.Str, temperature: orm.Float, **pieces: orm.FolderData
             arrays = {name: values[finite] for name, values in arrays.items()}
             parts.append(LabelledFrames(run.symbols, **arrays, temperatures_k=np.full(finite.sum(), temperature.value)))
             converged.append(run.converged[finite])
-    first = runs[min(runs)]
+    first = next(iter(runs.values()))
     report = {
         **counts,
         "steps": sum(map(len, parts)),
@@ -160,7 +161,7 @@ def take_labels(settings: orm.Dict, **runs: FramesData) -> dict[str, FramesData]
     """
     label = LabelSettings(**settings.get_dict())
     parts, converged = [], []
-    for name in sorted(runs):
+    for name in sorted(runs, key=by_number):
         frames = runs[name].frames
         wanted = range(label.spacing, label.steps + 1, label.spacing) if label.steps else [0]
         chosen = [index for index in wanted if index < len(frames)]
@@ -291,7 +292,7 @@ def _last_two(run: VaspRun, start: Atoms) -> Atoms | None:
 
 def starts_by_name(frames: Mapping[str, orm.TrajectoryData]) -> dict[str, list[int]]:
     """Return the numbers of the starting frames of each node, as `label_starts` counts them."""
-    found: dict[str, list[int]] = {name: [] for name in sorted(frames)}
+    found: dict[str, list[int]] = {name: [] for name in sorted(frames, key=by_number)}
     for index, start in enumerate(starts_of(frames)):
         found[start.name].append(index)
     return found

@@ -12,6 +12,7 @@ from aiida.engine import ProcessState
 from aiida_dnpmelt.campaign.cells import GROUP, Cell, cell_of
 from aiida_dnpmelt.campaign.modes import MODES, mode_of
 from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.physics.ordering import by_number
 
 State = Literal["missing", "submitted", "running", "done", "failed"]
 OVER: tuple[State, ...] = ("done", "failed")
@@ -97,7 +98,7 @@ def states(campaign: str, cells: Sequence[Cell] | None = None) -> list[CellState
 def campaigns() -> list[str]:
     """Return the names of the campaigns of the profile."""
     query = orm.QueryBuilder().append(orm.Group, filters={"label": {"like": f"{GROUP}/%"}}, project="label")
-    return sorted(label.removeprefix(f"{GROUP}/") for label in query.all(flat=True))
+    return sorted((label.removeprefix(f"{GROUP}/") for label in query.all(flat=True)), key=by_number)
 
 
 def never_begun(node: orm.WorkChainNode) -> bool:

@@ -175,6 +175,8 @@ def _learning_overrides(values: dict[str, Any]) -> dict[str, Any]:
         overrides["training"] = {"seeds": _repeated("training", values["protocol"], values["seed"])}
     if values["model_seeds"]:
         seeds = list(values["model_seeds"])
+        if len(set(seeds)) < max(2, len(seeds)):
+            raise ValueError(f"--model-seed: {seeds} given, a committee needs at least two seeds, all different")
         overrides["training"] = {"seeds": seeds, "quorum": len(seeds)}
     return overrides
 

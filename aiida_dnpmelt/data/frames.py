@@ -72,9 +72,8 @@ class FramesData(TrajectoryData):
 
         :raises ValueError: if the node does not hold what it should.
         """
-        missing = {*_LABELS, "cells", "positions"} - set(self.get_arraynames())
-        if missing:
-            raise ValueError(f"node {self.pk} holds no labelled frames: it lacks {', '.join(sorted(missing))}")
+        if missing := lacking_labels(self):
+            raise ValueError(f"node {self.pk} holds no labelled frames: it lacks {', '.join(missing)}")
         return LabelledFrames(
             symbols=tuple(self.base.attributes.get("symbols")),
             cells=self.get_array("cells"),
@@ -106,3 +105,11 @@ class FramesData(TrajectoryData):
         except (AttributeError, KeyError, ValueError) as error:
             raise ValidationError(f"the labelled frames are not valid: {error}") from error
         return True
+
+
+def lacking_labels(node: TrajectoryData) -> list[str]:
+    """Return what a node of labelled frames should have and has not, without reading its arrays."""
+    missing = {*_LABELS, "cells", "positions"} - set(node.get_arraynames())
+    if not node.base.attributes.get("symbols", None):
+        missing.add("symbols")
+    return sorted(missing)

@@ -96,7 +96,7 @@ class DeepmdShowParser(DeepmdParser):
 
         :raises OtherTrainingError: if it is that of another model.
         """
-        inputs = self.node.inputs
+        inputs = self.inputs
         if not {"training_settings", "learning_curve"} & set(inputs):
             return None
         settings = inputs.training_settings.get_content() if "training_settings" in inputs else None
@@ -111,7 +111,7 @@ class DeepmdShowParser(DeepmdParser):
         return {**record, **beside}
 
     def _potential(self, description: Description) -> PotentialData:
-        inputs, training = self.node.inputs, self._training(description.type_map)
+        inputs, training = self.inputs, self._training(description.type_map)
         with inputs.model.open(mode="rb") as handle:
             potential = PotentialData(
                 handle,

@@ -34,16 +34,15 @@ class DeepmdTestParser(DeepmdParser):
         errors, version = self.read(ERROR_FILE), read_version(self.read(VERSION_FILE))
         if version is None:
             return self.no_output(errors)
-        inputs = {name: self.node.inputs.frames[name] for name in sorted(self.node.inputs.frames)}
+        inputs = {name: self.inputs.frames[name] for name in sorted(self.inputs.frames)}
+        frames = {name: node.frames for name, node in inputs.items()}
         found = predictions(
-            {system_of(name): node.frames for name, node in inputs.items()},
-            Path(kwargs["retrieved_temporary_folder"]),
+            {system_of(name): labels for name, labels in frames.items()}, Path(kwargs["retrieved_temporary_folder"])
         )
-        pairs = {
-            name: (node.frames, found[system_of(name)]) for name, node in inputs.items() if system_of(name) in found
-        }
+        pairs = {name: (labels, found[system_of(name)]) for name, labels in frames.items() if system_of(name) in found}
+        labeller = self._labeller(version)
         for name, (_, labels) in pairs.items():
-            self.out(f"frames.{name}", FramesData(labels, phase=inputs[name].phase, labeller=self._labeller(version)))
+            self.out(f"frames.{name}", FramesData(labels, phase=inputs[name].phase, labeller=labeller))
         if pairs:
             sets = {name: {"phase": inputs[name].phase, **label_errors([pair])} for name, pair in pairs.items()}
             results = {**label_errors(list(pairs.values())), "sets": sets, "deepmd_version": version}
@@ -51,7 +50,7 @@ class DeepmdTestParser(DeepmdParser):
         return None if len(pairs) == len(inputs) else self._failure(errors, len(pairs), len(inputs))
 
     def _labeller(self, version: str) -> str:
-        potential = self.node.inputs.potential
+        potential = self.inputs.potential
         return f"{potential.label} ({potential.pair_style}, sha256 {potential.sha256[:12]}), DeePMD-kit {version}"
 
     def _failure(self, errors: str, done: int, planned: int) -> ExitCode:

@@ -23,7 +23,7 @@ from aiida_dnpmelt.calculations.deepmd_train import (
     TRAIN_LOG,
     WALL_TIME_FILE,
     error_file,
-    splits_of_job,
+    splits_of_inputs,
 )
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
 from aiida_dnpmelt.parsers.deepmd_job import DeepmdParser
@@ -74,7 +74,7 @@ class DeepmdTrainParser(DeepmdParser):
         if len(tests) < len(self._systems()):
             return self._later_failure("test", "ERROR_TEST_FAILED")
         # A training that was taken up at its last step has no row of its own.
-        if not curve and "parent_folder" not in self.node.inputs:
+        if not curve and "parent_folder" not in self.inputs:
             return self.exit_codes.ERROR_LEARNING_CURVE_MISSING
         return None
 
@@ -98,7 +98,7 @@ class DeepmdTrainParser(DeepmdParser):
 
     def _store_models(self, folder: Path) -> ExitCode | None:
         """Store the models, or return why one is missing."""
-        compress = self.node.inputs.compress.value
+        compress = self.inputs.compress.value
         if not (folder / MODEL_FILE).exists():
             return self._later_failure("freeze", "ERROR_FREEZE_FAILED")
         self.out("uncompressed" if compress else "potential", self._potential(folder / MODEL_FILE))
@@ -115,10 +115,10 @@ class DeepmdTrainParser(DeepmdParser):
         if memory is not None:
             return self.exit_codes.ERROR_OUT_OF_MEMORY.format(reason=memory)
         if self._out_of_wall_time():
-            return self.exit_codes.ERROR_OUT_OF_WALLTIME.format(step=self.node.inputs.steps.value)
+            return self.exit_codes.ERROR_OUT_OF_WALLTIME.format(step=self.inputs.steps.value)
         reason = first_exception(self.read(error_file(step)))
         if reason is None:
-            return self.exit_codes.ERROR_INTERRUPTED.format(step=self.node.inputs.steps.value)
+            return self.exit_codes.ERROR_INTERRUPTED.format(step=self.inputs.steps.value)
         return self.exit_codes[name].format(reason=reason)
 
     def _out_of_wall_time(self) -> bool:
@@ -136,8 +136,8 @@ class DeepmdTrainParser(DeepmdParser):
     def _results(
         self, version: str, log: TrainingLog, curve: Mapping[str, Array], tests: Mapping[str, SystemErrors]
     ) -> dict[str, Any]:
-        inputs = self.node.inputs
-        splits = splits_of_job(self.node)
+        inputs = self.inputs
+        splits = splits_of_inputs(self.inputs)
         seconds = read_cpu_seconds(self.read(CPU_TIME_FILE))
         return {
             "finished": log.finished,
@@ -159,16 +159,16 @@ class DeepmdTrainParser(DeepmdParser):
         }
 
     def _checkpoint_step(self, log: TrainingLog) -> int | None:
-        inputs = self.node.inputs
+        inputs = self.inputs
         begin = inputs.checkpoint_step.value if "checkpoint_step" in inputs else 0
         every = inputs.settings["training"].get("save_freq", SAVE_FREQ) or inputs.steps.value
         return read_checkpoint_step(self.read(Path(CHECKPOINT_FILE).name), log.checkpoints, begin, every)
 
     def _errors(self, part: str, tests: Mapping[str, SystemErrors]) -> dict[str, float | None]:
         """Return the errors over all frames of one part, None for each that is not known."""
-        names = {system_path(part, name): name for name in sorted(self.node.inputs.frames)}
+        names = {system_path(part, name): name for name in sorted(self.inputs.frames)}
         errors = {names[path]: found for path, found in tests.items() if path in names}
-        atoms = {name: len(self.node.inputs.frames[name].symbols) for name in errors}
+        atoms = {name: len(self.inputs.frames[name].symbols) for name in errors}
         values = combine(errors, atoms) if errors else {}
         energy, virial = values.get("energy_ev_per_atom"), values.get("virial_ev_per_atom")
         return {
@@ -180,7 +180,7 @@ class DeepmdTrainParser(DeepmdParser):
     def _sets(self, tests: Mapping[str, SystemErrors]) -> dict[str, dict[str, Any]]:
         """Return the errors on each node of frames, by its name and by the part of it."""
         found: dict[str, dict[str, Any]] = {}
-        for name in sorted(self.node.inputs.frames):
+        for name in sorted(self.inputs.frames):
             for part in (TRAINING, VALIDATION):
                 error = tests.get(system_path(part, name))
                 if error is not None:
@@ -197,20 +197,20 @@ class DeepmdTrainParser(DeepmdParser):
         """Return the folders that the model has to be tested on."""
         return [
             system_path(part, name)
-            for name, split in splits_of_job(self.node).items()
+            for name, split in splits_of_inputs(self.inputs).items()
             for part in (TRAINING, VALIDATION)
             if getattr(split, part)
         ]
 
     def _potential(self, path: Path) -> PotentialData:
-        settings = self.node.inputs.settings.get_dict()
+        settings = self.inputs.settings.get_dict()
         return PotentialData(
             path,
             pair_style=DEEPMD,
             type_map=settings["model"]["type_map"],
             cutoff=cutoff_of(settings),
             origin=f"trained by DeePMD-kit {read_version(self.read(VERSION_FILE))}",
-            label=f"dnp-seed-{self.node.inputs.seed.value}",
+            label=f"dnp-seed-{self.inputs.seed.value}",
         )
 
     def _names(self) -> list[str]:

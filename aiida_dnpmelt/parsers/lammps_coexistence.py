@@ -13,7 +13,7 @@ from aiida.engine import ExitCode
 from aiida_dnpmelt.calculations.coexistence_script import End, Resume, last_state, probe_file
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
 from aiida_dnpmelt.calculations.coexistence_stages import FRAMES_FILE, PRODUCTION
-from aiida_dnpmelt.calculations.lammps_coexistence import inputs_of, stages
+from aiida_dnpmelt.calculations.lammps_coexistence import stages
 from aiida_dnpmelt.calculations.lammps_job import core_hours
 from aiida_dnpmelt.data.runs import to_node
 from aiida_dnpmelt.parsers.coexistence_files import RunFacts, dynamics, read_run
@@ -30,7 +30,7 @@ class LammpsCoexistenceParser(LammpsParser):
         log = self.read_log()
         if log is None:
             return self.exit_codes.ERROR_LOG_MISSING
-        inputs = inputs_of(self.node)
+        inputs = self.inputs
         settings = CoexistenceSettings(**inputs.parameters.get_dict())
         facts = _facts(inputs, settings)
         tables = dynamics(log, facts)

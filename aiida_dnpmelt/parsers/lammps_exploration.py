@@ -33,12 +33,12 @@ class LammpsExplorationParser(LammpsParser):
         broken = self.failure(log)
         if not log.blocks:
             return broken or self.exit_codes.ERROR_LOG_UNREADABLE
-        settings = ExplorationSettings(**self.node.inputs.settings.get_dict())
+        settings = ExplorationSettings(**self.inputs.settings.get_dict())
         try:
             runs = self._runs(log, Path(kwargs["retrieved_temporary_folder"]), settings)
         except ValueError as exception:
             return broken or self.exit_codes.ERROR_FRAMES_UNREADABLE.format(reason=exception)
-        temperatures = self.node.inputs.temperatures.get_list()
+        temperatures = self.inputs.temperatures.get_list()
         self.out("results", orm.Dict(_results(log, runs, temperatures, settings)))
         if not any(len(run.steps) for run in runs):
             return self._nothing(log, broken, runs)
@@ -47,7 +47,7 @@ class LammpsExplorationParser(LammpsParser):
 
     def _runs(self, log: Log, folder: Path, settings: ExplorationSettings) -> list[Run]:
         runs = []
-        for number in range(1, len(self.node.inputs.temperatures.get_list()) + 1):
+        for number in range(1, len(self.inputs.temperatures.get_list()) + 1):
             with (
                 _lines(folder / frames_file(number)) as frames,
                 _lines(folder / deviation_file(number)) as deviations,
@@ -74,7 +74,7 @@ class LammpsExplorationParser(LammpsParser):
             np.concatenate([run.cells for run, _ in used]),
             np.concatenate([run.positions for run, _ in used]),
             temperature_k,
-            self.node.inputs.phase.value,
+            self.inputs.phase.value,
             steps,
         )
         values = {name: np.concatenate([run.values[name] for run, _ in used]) for name in used[0][0].values}

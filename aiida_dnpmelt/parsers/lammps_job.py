@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from io import StringIO, TextIOWrapper
 from typing import TextIO
 
+from aiida.common.extendeddicts import AttributeDict
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
 
 from aiida_dnpmelt.calculations.coexistence_script import LOG_FILE
+from aiida_dnpmelt.calculations.job_inputs import inputs_of
 from aiida_dnpmelt.calculations.lammps_job import FAILURES
 from aiida_dnpmelt.physics.lammps_log import Log, read_log
 
 
 class LammpsParser(Parser):
     """Parser of a job with the exit codes of `aiida_dnpmelt.calculations.lammps_job.declare_failures`."""
+
+    @cached_property
+    def inputs(self) -> AttributeDict:
+        """Return the inputs of the job, read once."""
+        return inputs_of(self.node)
 
     def read_log(self) -> Log | None:
         """Return the content of the log, None without a log."""

@@ -30,8 +30,8 @@ class LammpsLabelParser(LammpsParser):
         broken = self.failure(log)
         if not any(block.stage.startswith(STAGE) for block in log.blocks):
             return broken or self.exit_codes.ERROR_LOG_UNREADABLE
-        starts = starts_of(self.node.inputs.frames)
-        settings = LabelSettings(**self.node.inputs.settings.get_dict())
+        starts = starts_of(self.inputs.frames)
+        settings = LabelSettings(**self.inputs.settings.get_dict())
         try:
             batches = _batches(log, Path(kwargs["retrieved_temporary_folder"]) / DUMP_FILE, starts, settings)
         except ValueError as exception:
@@ -47,7 +47,7 @@ class LammpsLabelParser(LammpsParser):
         return broken
 
     def _frames(self, name: str, batch: Batch, starts: list[Start], log: Log) -> FramesData:
-        inputs = self.node.inputs
+        inputs = self.inputs
         node = inputs.frames[name]
         potential = inputs.potential
         labeller = f"{potential.label} ({potential.pair_style}, sha256 {potential.sha256[:12]}), LAMMPS {log.version}"

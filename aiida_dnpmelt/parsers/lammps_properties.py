@@ -38,8 +38,8 @@ class LammpsPropertiesParser(LammpsParser):
         stages = finished_stages(log)
         if RELAX not in stages:
             return broken or self.exit_codes.ERROR_LOG_UNREADABLE
-        settings = PropertiesSettings(**self.node.inputs.settings.get_dict())
-        lattice = lattice_name(self.node.inputs.structure.get_ase())
+        settings = PropertiesSettings(**self.inputs.settings.get_dict())
+        lattice = lattice_name(self.inputs.structure.get_ase())
         shape = len(settings.volume_factors()), len(settings.axial_factors(lattice))
         done = parts_done(stages, settings, shape[0] * shape[1])
         if "release" in done:
@@ -66,7 +66,7 @@ class LammpsPropertiesParser(LammpsParser):
             frame = next(read_frames(lines, oblique=True), None)
         if frame is None:
             raise ValueError(f"{RELEASED_FILE} holds no whole frame")
-        symbol = self.node.inputs.structure.get_ase().get_chemical_symbols()[0]
+        symbol = self.inputs.structure.get_ase().get_chemical_symbols()[0]
         atoms = Atoms([symbol] * len(frame.positions), positions=frame.positions, cell=frame.cell, pbc=True)
         return orm.StructureData(ase=atoms)
 

@@ -66,6 +66,7 @@ def select(
     settings: SelectionSettings,
     seed: int,
     excluded: Sequence[int] = (),
+    planned_k: Sequence[float] = (),
 ) -> Selection:
     """Choose frames at each temperature by itself; the same input gives the same choice.
 
@@ -75,6 +76,7 @@ def select(
         failed.
     :param seed: of the mode ``random``; has no effect on the other.
     :param excluded: frames that are counted, but not taken.
+    :param planned_k: temperatures in K that are told even if they have no frame.
     :raises ValueError: if the shapes differ.
     """
     if not temperatures_k.shape == times_ps.shape == deviations.shape:
@@ -85,7 +87,7 @@ def select(
     random = np.random.default_rng(seed)
     taken: list[int] = []
     by_temperature = []
-    for temperature in np.unique(temperatures_k):
+    for temperature in np.unique([*temperatures_k, *planned_k]):
         members = np.flatnonzero(temperatures_k == temperature)
         free = members[~np.isin(members, excluded)]
         chosen = _choose(free, times_ps, deviations, settings, random)

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiida_dnpmelt.calculations.melting_point import measured
 from aiida_dnpmelt.physics.error_budget import agreement
+from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.provenance.ancestry import Ancestry, Link, Node, ancestors, attributes_of, hashes_of
 from aiida_dnpmelt.provenance.lineage import point_node
 from aiida_dnpmelt.provenance.trace import results_of
@@ -181,7 +182,7 @@ class _Walk:
         self._seen.add((one.pk, two.pk))
         left, right = self._inputs[one.pk], self._inputs[two.pk]
         same = True
-        for label in sorted(left.keys() | right.keys()):
+        for label in sorted(left.keys() | right.keys(), key=by_number):
             if label in _PLACES:
                 continue
             if label in left and label in right:

@@ -55,7 +55,7 @@ def seen_frames(potential: PotentialData) -> set[int] | None:
         job = current.creator
         if job is None or job.process_type != TRAINING_TYPE:
             return seen if current is not potential else None
-        seen |= {job.inputs.frames[name].pk for name in job.inputs.frames}
+        seen |= {node.pk for node in job.inputs.frames.values()}
         current = job.inputs.parent_model if "parent_model" in job.inputs else None
     return seen
 

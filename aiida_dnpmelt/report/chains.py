@@ -9,6 +9,8 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 
+from aiida_dnpmelt.physics.ordering import ordered
+
 _OURS = "aiida.workflows:dnpmelt."
 MELTING, LEARNING, TPC = "melting", "adaptive_learning", "tpc"
 _KINDS = (MELTING, LEARNING, TPC)
@@ -80,7 +82,7 @@ def find_chain(node: orm.Node) -> Chain:
         learning=calls.get("learning"),
         coexistence={
             label.removeprefix(_COEXISTENCE): child
-            for label, child in sorted(calls.items(), key=lambda call: (call[0] == _COEXISTENCE + TEACHER, call[0]))
+            for label, child in sorted(ordered(calls).items(), key=lambda call: call[0] == _COEXISTENCE + TEACHER)
             if label.startswith(_COEXISTENCE)
         },
         correction=_work_chain(calls.get("correction")),
@@ -112,7 +114,7 @@ def namespace(node: orm.ProcessNode | None, name: str) -> dict[str, Any]:
     """Return the outputs of a namespace by name, none if there is none (yet)."""
     begin = f"{name}{_WITHIN}"
     found = {} if node is None else _outputs(node, f"{begin}%")
-    return {label.removeprefix(begin): found[label] for label in sorted(found) if label.startswith(begin)}
+    return {label.removeprefix(begin): node for label, node in ordered(found).items() if label.startswith(begin)}
 
 
 def given(node: orm.ProcessNode | None, label: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 
+from aiida_dnpmelt.physics.ordering import by_number, ordered
 from aiida_dnpmelt.provenance.programs import PACKAGES, VERSION_KEYS
 from aiida_dnpmelt.report.chains import TEACHER, Chain, descendants, output
 from aiida_dnpmelt.report.learned import labels
@@ -97,7 +98,7 @@ def costs(chain: Chain) -> Costs:
             stage.labels += labels(node)
     return Costs(
         [cost for cost in found.values() if cost.jobs or cost.labels],
-        {name: sorted(counts) for name, counts in sorted(versions.items())},
+        {name: sorted(counts, key=by_number) for name, counts in sorted(versions.items())},
     )
 
 
@@ -115,7 +116,11 @@ def seeds(node: orm.ProcessNode) -> dict[str, str]:
     """Return all inputs of a work chain that are seeds, by name."""
     links = node.base.links.get_incoming(link_type=LinkType.INPUT_WORK).all()
     named = {str(link.link_label).replace("__", "."): link.node for link in links}
-    return {name: _value(named[name]) for name in sorted(named) if name.rpartition(".")[2].endswith(("seed", "seeds"))}
+    return {
+        name: _value(node)
+        for name, node in ordered(named).items()
+        if name.rpartition(".")[2].endswith(("seed", "seeds"))
+    }
 
 
 def _value(node: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_dnpmelt.physics.comparison import Comparison, compare
+from aiida_dnpmelt.physics.ordering import by_number, ordered
 from aiida_dnpmelt.report.chains import Chain, called, namespace, output
 
 Array = NDArray[np.float64]
@@ -90,8 +91,8 @@ def errors(explorations: Sequence[tuple[str, Any]]) -> list[Errors]:
             found["energy_offset_mev_per_atom"],
         )
         for name, node in explorations
-        for of_set, values in sorted(output(node, "comparison")["by_set"].items())
-        for model, found in sorted(values["by_model"].items())
+        for of_set, values in ordered(output(node, "comparison")["by_set"]).items()
+        for model, found in ordered(values["by_model"]).items()
     ]
 
 
@@ -100,15 +101,15 @@ def _comparisons(node: Any) -> list[Comparison]:
     tests = {label: child for label, child in called(node).items() if label.startswith(_TEST)}
     answers = {label.removeprefix(_TEST): namespace(child, "frames") for label, child in tests.items()}
     found = []
-    for name, teacher in sorted(namespace(node, "frames").items()):
+    for name, teacher in namespace(node, "frames").items():
         if answers and all(name in sets for sets in answers.values()):
-            models = {model: sets[name].frames for model, sets in sorted(answers.items())}
+            models = {model: sets[name].frames for model, sets in ordered(answers).items()}
             found.append(compare(name, teacher.phase, teacher.frames, models))
     return found
 
 
 def _parity(phase: str, sets: Sequence[Comparison]) -> Parity:
-    models = sorted(set.intersection(*(set(each.models) for each in sets)))
+    models = sorted(set.intersection(*(set(each.models) for each in sets)), key=by_number)
     means = [float(each.teacher.energies_per_atom_ev.mean()) for each in sets]
 
     def forces(labels: Sequence[Any]) -> Array:

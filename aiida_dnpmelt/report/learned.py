@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_dnpmelt.physics.ordering import by_number, ordered
 from aiida_dnpmelt.report.chains import Chain, Iteration, called, namespace, output
 
 Array = NDArray[np.float64]
@@ -29,7 +30,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Deviation:
-    """Largest force deviations of the frames of a run at a temperature, in eV/Angstrom; None without a frame."""
+    """Largest force deviations of the frames of a run at a temperature, in eV/Angstrom; None without a frame.
+
+    :param ended: what ended the run, see `aiida_dnpmelt.physics.learning.ENDED`; None if it is not known.
+    """
 
     iteration: int
     stage: str
@@ -41,6 +45,7 @@ class Deviation:
     candidate: int
     failed: int
     taken: int
+    ended: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,10 +120,11 @@ def deviations(iterations: Sequence[Iteration]) -> list[Deviation]:
             part["candidate"],
             part["failed"],
             part["taken"],
+            part.get("ended"),
         )
         for each in iterations
         if each.decision is not None
-        for run, parts in sorted(each.decision["deviations"].items())
+        for run, parts in ordered(each.decision["deviations"]).items()
         for part in parts
     ]
 
@@ -141,7 +147,7 @@ def shifts(chain: Chain) -> list[Shift]:
             models = comparison["offset"]["by_model"]
             by_model = {
                 model: (values["predicted_shift_k"], values["predicted_shift_uncertainty_k"])
-                for model, values in models.items()
+                for model, values in ordered(models).items()
             }
             found.append(Shift(name, by_model))
     return found
@@ -154,7 +160,7 @@ def calibrations(chain: Chain) -> list[Calibration]:
         comparison, arrays = output(node, "comparison"), output(node, "arrays")
         if comparison is None or arrays is None or comparison["calibration"] is None:
             continue
-        sets = sorted(comparison["by_set"])
+        sets = sorted(comparison["by_set"], key=by_number)
         found.append(
             Calibration(
                 name,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from aiida_dnpmelt.physics.error_budget import COVERAGE_FACTOR
+from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.report.figures import COLOURS, diagonal, new_figure
 from aiida_dnpmelt.report.held_out import Parity
 from aiida_dnpmelt.report.learned import Calibration, Curve, Deviation, Shift, Window
@@ -25,7 +26,7 @@ def curves_figure(curves: Sequence[Curve]) -> Figure:
     """Return the rms errors of the forces along all trainings, one after the other."""
     figure = new_figure(9, 3.4)
     axes = figure.subplots()
-    colours = dict(zip(sorted({curve.model for curve in curves}), COLOURS * len(curves), strict=False))
+    colours = dict(zip(sorted({curve.model for curve in curves}, key=by_number), COLOURS * len(curves), strict=False))
     begin = 0.0
     for iteration, group in groupby(curves, key=lambda curve: curve.iteration):
         members = list(group)
@@ -48,7 +49,7 @@ def curves_figure(curves: Sequence[Curve]) -> Figure:
 
 def deviations_figure(deviations: Sequence[Deviation], windows: Sequence[Window]) -> Figure:
     """Return the deviations by iteration, a panel for each run, with the thresholds of each iteration."""
-    runs = sorted({each.run for each in deviations})
+    runs = sorted({each.run for each in deviations}, key=by_number)
     temperatures = sorted({each.temperature_k for each in deviations})
     colours = dict(zip(temperatures, _heat(len(temperatures)), strict=True))
     figure = new_figure(9, 3.4)
@@ -123,7 +124,7 @@ def shifts_figure(shifts: Sequence[Shift], target_k: float | None) -> Figure:
     """Return the predicted shift of T_m of each model by iteration, with 95 % intervals, and the target."""
     figure = new_figure(9, 3.0)
     axes = figure.subplots()
-    models = sorted({model for shift in shifts for model in shift.by_model})
+    models = sorted({model for shift in shifts for model in shift.by_model}, key=by_number)
     if target_k is not None:
         axes.axhspan(-target_k, target_k, color="0.92", label=f"target: within {target_k:g} K")
     axes.axhline(0, color="0.5", linewidth=0.8)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from aiida_dnpmelt.physics.learning import ENDED
+from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.report import held_out, learned, words
 from aiida_dnpmelt.report.chains import Chain, given, state
 from aiida_dnpmelt.report.html import Block, Section, Table, Text, picture
@@ -116,8 +118,30 @@ def deviations(chain: Chain) -> Section | None:
                 rows,
                 frozenset({"stage", "run"}),
             ),
+            *_short_runs(found),
         ],
     )
+
+
+def _short_runs(found: list[learned.Deviation]) -> list[Block]:
+    """Return a table of the runs that did not come to their end, none if all did."""
+    rows = [
+        (
+            str(each.iteration),
+            each.stage,
+            each.run,
+            f"{each.temperature_k:.0f}",
+            str(each.accurate + each.candidate + each.failed),
+            ENDED[each.ended].removeprefix("it "),
+        )
+        for each in found
+        if each.ended is not None and each.ended in ENDED
+    ]
+    if not rows:
+        return []
+    columns = ("iteration", "stage", "run", "T / K", "frames", "what ended it")
+    left = frozenset({"stage", "run", "what ended it"})
+    return [Table("Runs that did not come to their end at a temperature.", columns, rows, left)]
 
 
 def shifts(chain: Chain) -> Section | None:
@@ -127,7 +151,7 @@ def shifts(chain: Chain) -> Section | None:
         return None
     plan = given(chain.learning, "plan")
     target = None if plan is None else plan.get_dict().get("target_shift_k")
-    models = sorted({model for shift in found for model in shift.by_model})
+    models = sorted({model for shift in found for model in shift.by_model}, key=by_number)
     rows = [
         (shift.name, *(words.signed(*shift.by_model.get(model, (None, None))) for model in models)) for shift in found
     ]

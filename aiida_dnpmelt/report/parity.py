@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.report.figures import COLOURS, diagonal, new_figure, page_style
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def write_parity(job: Any, path: Path) -> None:
     :raises ImportError: without the extra ``[report]``.
     """
     given, said = job.inputs.frames, job.outputs.frames
-    sets = {name: (given[name].phase, given[name].frames, said[name].frames) for name in sorted(said)}
+    sets = {name: (given[name].phase, given[name].frames, said[name].frames) for name in sorted(said, key=by_number)}
     with page_style():
         parity_figure(job.inputs.potential.label, sets).savefig(path, dpi=_DPI)
 

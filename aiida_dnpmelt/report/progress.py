@@ -12,7 +12,9 @@ from aiida import orm
 from aiida.engine import Process
 
 from aiida_dnpmelt.calculations.coexistence_script import LOG_FILE, probe_file
-from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation, inputs_of, stages
+from aiida_dnpmelt.calculations.job_inputs import inputs_of
+from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation, stages
+from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.workchains.coexistence import CoexistenceWorkChain
 
 
@@ -75,7 +77,8 @@ def progress(node: orm.WorkChainNode) -> list[RunProgress]:
     """Return the state of the runs of a work chain, those of its last round."""
     children = _called(node, CoexistenceWorkChain)
     rounds = [child.label.rsplit("_", 1)[-1] for child in children]
-    return [_progress(child) for child, number in zip(children, rounds, strict=True) if number == max(rounds)]
+    last = max(rounds, key=by_number, default="")
+    return [_progress(child) for child, number in zip(children, rounds, strict=True) if number == last]
 
 
 def reports_after(node: orm.WorkChainNode, last: int) -> list[tuple[int, str]]:

@@ -10,6 +10,7 @@ from aiida import orm
 from aiida_dnpmelt.calculations.melting_point import whole_runs
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.data.runs import from_node
+from aiida_dnpmelt.physics.ordering import by_number, ordered
 from aiida_dnpmelt.physics.run import CoexistenceRun
 from aiida_dnpmelt.provenance.audit import STATES, audit
 from aiida_dnpmelt.report import words
@@ -227,7 +228,7 @@ def _models(values: Mapping[str, Any]) -> Table:
             words.signed(model["predicted_shift_k"], model["predicted_shift_uncertainty_k"]),
             model["verdict"],
         )
-        for name, model in values["models"].items()
+        for name, model in ordered(values["models"]).items()
     ]
     columns = ("model", "T_m / K", "between runs / K", "predicted shift / K", "verdict")
     return Table("Models, each with its own coexistence.", columns, rows, frozenset({"model", "verdict"}))
@@ -250,7 +251,7 @@ def _points(points: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _outcomes(name: str, outcomes: Mapping[str, Mapping[str, Any]]) -> Table:
-    rows = [(label, outcome["state"], "; ".join(outcome["reasons"])) for label, outcome in outcomes.items()]
+    rows = [(label, outcome["state"], "; ".join(outcome["reasons"])) for label, outcome in ordered(outcomes).items()]
     columns = ("run", "state", "why")
     return Table(f"{_title(name)}: outcome of each run.", columns, rows, frozenset(columns))
 
@@ -258,7 +259,7 @@ def _outcomes(name: str, outcomes: Mapping[str, Mapping[str, Any]]) -> Table:
 def _runs(node: orm.WorkChainNode) -> dict[str, CoexistenceRun]:
     """Return the whole runs of a coexistence work chain; while it runs, those whose work chains have ended."""
     found = namespace(node, "runs")
-    pieces = [found[name] for name in sorted(found, key=lambda name: name.rpartition("_")[2])]
+    pieces = [found[name] for name in sorted(found, key=lambda name: by_number(name.rpartition("_")[2]))]
     if not pieces:
         children = [child for child in called(node).values() if isinstance(child, orm.WorkChainNode)]
         pieces = [run for run in (output(child, "run") for child in children) if run is not None]
@@ -279,4 +280,4 @@ def _potentials(chain: Chain) -> Iterator[tuple[str, PotentialData]]:
     if isinstance(own, PotentialData):
         yield "potential", own
     source = chain.node if chain.kind == LEARNING else chain.learning
-    yield from sorted(namespace(source, "potentials").items())
+    yield from namespace(source, "potentials").items()

@@ -9,6 +9,7 @@ from aiida.tools.workflows import WorkflowTools
 
 from aiida_dnpmelt.calculations.melting_point import judged, whole_runs
 from aiida_dnpmelt.data.runs import from_node
+from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.physics.run import CoexistenceRun
 from aiida_dnpmelt.provenance.query import MeltingPoint, notation
 
@@ -29,7 +30,7 @@ class TPCTools(WorkflowTools):
     def runs(self) -> dict[str, CoexistenceRun]:
         """Return the whole runs by label."""
         links = self._node.base.links.get_outgoing(node_class=orm.ArrayData).all()
-        ordered = sorted(links, key=lambda link: str(link.link_label).rsplit("_", 1)[-1])
+        ordered = sorted(links, key=lambda link: by_number(str(link.link_label).rsplit("_", 1)[-1]))
         return whole_runs([from_node(link.node) for link in ordered])
 
     def plot(self) -> Figure:

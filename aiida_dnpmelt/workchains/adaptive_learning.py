@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, if_, while_
 
-from aiida_dnpmelt.calculations.deepmd_settings import descriptors
 from aiida_dnpmelt.calculations.initial_frames import initial_frames
 from aiida_dnpmelt.calculations.lammps_exploration import LammpsExplorationCalculation
 from aiida_dnpmelt.calculations.learning import (
+    GIVEN,
     decide_learning,
     exploration_inputs,
     first_frames_inputs,
@@ -28,14 +27,15 @@ from aiida_dnpmelt.calculations.validators import fits, may_run, validate_seed
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
-from aiida_dnpmelt.data.trajectories import trajectory
 from aiida_dnpmelt.physics.crystals import orthogonal_cell
+from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.workchains.exploration import (
     ExplorationWorkChain,
     declare_labelling,
     labeller_inputs,
     labeller_of,
 )
+from aiida_dnpmelt.workchains.learning_inputs import ITERATION, prefix_beside, refusal
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
 from aiida_dnpmelt.workchains.steps import submit_once, why
 from aiida_dnpmelt.workchains.tpc import TPCWorkChain
@@ -85,7 +85,8 @@ class AdaptiveLearningWorkChain(WorkChain):
             dynamic=True,
             valid_type=FramesData,
             required=False,
-            help="Labelled frames to begin with; without them the plan's first frames are labelled.",
+            help="Labelled frames to begin with, of the elements of the structure; without them the plan's first "
+            "frames are labelled.",
         )
         spec.input_namespace(
             "potentials",
@@ -122,7 +123,11 @@ class AdaptiveLearningWorkChain(WorkChain):
         )
         spec.output_namespace("potentials", valid_type=PotentialData, help="The last models, as `seed_1`, ...")
         spec.output_namespace("uncompressed", valid_type=PotentialData, help="The same before compression.")
-        spec.output_namespace("frames", valid_type=FramesData, help="All frames that were labelled here, by iteration.")
+        spec.output_namespace(
+            "frames",
+            valid_type=FramesData,
+            help="All labelled frames: those that were given, under their names, and those of each iteration here.",
+        )
         spec.output_namespace("decisions", valid_type=orm.Dict, help="What came next and why, by iteration.")
         spec.output_namespace("comparisons", valid_type=orm.Dict, help="Models against labels, by iteration.")
         spec.output("settings", valid_type=orm.Dict, required=False, help="Settings of the training with `sel`.")
@@ -160,7 +165,7 @@ class AdaptiveLearningWorkChain(WorkChain):
                 return "frames, potentials, plan.first_frames: one of them is needed to begin with"
             if plan.thresholds.unit == "rms_force":
                 return "frames, plan.first_frames: thresholds in units of the rms force need labelled frames"
-        return _models_refusal(inputs) or _labelling_refusal(inputs, cell)
+        return refusal(inputs, cell)
 
     @classmethod
     def get_builder_from_protocol(
@@ -213,6 +218,8 @@ class AdaptiveLearningWorkChain(WorkChain):
         self.ctx.temperature = None
         self.ctx.starts = {}
         self.ctx.frames = dict(self.inputs.get("frames", {}))
+        for name, frames in self.ctx.frames.items():
+            self.out(f"frames.{name}", frames)
         self.ctx.potentials = dict(self.inputs.get("potentials", {}))
         self.ctx.uncompressed = dict(self.inputs.get("uncompressed", {}))
         self.ctx.settings = None
@@ -347,7 +354,7 @@ class AdaptiveLearningWorkChain(WorkChain):
         """Keep the new labels, and decide."""
         number = _numbered(self.ctx.iteration)
         node = self.ctx.exploration
-        self._keep(node, f"iteration_{number}_")
+        self._keep(node, f"{prefix_beside(self._given())}{ITERATION}{number}_")
         if not node.is_finished_ok:
             self._attach()
             return self.exit_codes.ERROR_EXPLORATION_FAILED.format(reason=why(node))
@@ -361,7 +368,8 @@ class AdaptiveLearningWorkChain(WorkChain):
             metadata={"call_link_label": f"decision_{number}"},
             **comparison,
             **{f"report_{name}": report for name, report in node.outputs.selection.items()},
-            **frames_arguments(self.ctx.frames),
+            **frames_arguments({name: node for name, node in self.ctx.frames.items() if name not in self._given()}),
+            **{f"{GIVEN}{name}": node for name, node in self._given().items()},
         )
         self.ctx.decisions[number] = decision
         self.ctx.action = decision["action"]
@@ -394,16 +402,17 @@ class AdaptiveLearningWorkChain(WorkChain):
         if self.ctx.settings is not None:
             self.out("settings", self.ctx.settings)
         if self.ctx.trainings:
-            self.out("training", self.ctx.trainings[max(self.ctx.trainings)].outputs.results)
+            last = max(self.ctx.trainings, key=by_number)
+            self.out("training", self.ctx.trainings[last].outputs.results)
         for number, decision in self.ctx.decisions.items():
-            self.out(f"decisions.iteration_{number}", decision)
+            self.out(f"decisions.{ITERATION}{number}", decision)
         comparisons = {
             number: node.outputs.comparison
             for number, node in self.ctx.explorations.items()
             if "comparison" in node.outputs
         }
         for number, comparison in comparisons.items():
-            self.out(f"comparisons.iteration_{number}", comparison)
+            self.out(f"comparisons.{ITERATION}{number}", comparison)
         if self.ctx.decisions:
             summary = summarise_learning(
                 metadata={"call_link_label": "summary"},
@@ -412,6 +421,10 @@ class AdaptiveLearningWorkChain(WorkChain):
                 **{f"training_{number}": node.outputs.results for number, node in self.ctx.trainings.items()},
             )
             self.out("summary", summary)
+
+    def _given(self) -> Mapping[str, FramesData]:
+        """Return the frames that the loop began with."""
+        return self.inputs.frames if "frames" in self.inputs else {}
 
     def _can_begin_warm(self, settings: orm.Dict) -> bool:
         """Tell whether there are models of these settings, and room in them for the neighbours of all frames."""
@@ -429,30 +442,3 @@ class AdaptiveLearningWorkChain(WorkChain):
 
 def _numbered(iteration: int) -> str:
     return f"{iteration:02d}"
-
-
-def _models_refusal(inputs: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with models that are given, None if nothing is."""
-    given = set(inputs.get("potentials", {}))
-    if given and len(given) < 2:
-        return f"potentials: {len(given)} given, a committee has at least 2"
-    names = {f"seed_{seed}" for seed in inputs["training"]["seeds"].get_list()}
-    for namespace in ("potentials", "uncompressed"):
-        unknown = sorted(set(inputs.get(namespace, {})) - names)
-        if unknown:
-            return f"{namespace}.{unknown[0]}: there is no such seed in training.seeds, the names are {sorted(names)}"
-    found = descriptors(inputs["training"]["settings"].get_dict())
-    if inputs.get("uncompressed") and not any("sel" in descriptor for descriptor in found):
-        return "training.settings: models to begin with need the settings they were trained with, `sel` among them"
-    return None
-
-
-def _labelling_refusal(inputs: Mapping[str, Any], cell: Any) -> str | None:
-    """Return what the labeller would refuse, tried with the crystal as a frame; None if it takes it."""
-    frame = trajectory(
-        cell.get_chemical_symbols(), cell.cell.array[None], cell.positions[None], np.array([300.0]), "solid"
-    )
-    tried = labeller_inputs(inputs, {"crystal": frame}, orm.Dict({}), orm.Int(1))
-    spec = labeller_of(inputs["labeller"].value).spec()
-    problem = spec.inputs.validate(spec.inputs.pre_process(tried))
-    return None if problem is None else f"labelling: {problem.message} ({problem.port})"

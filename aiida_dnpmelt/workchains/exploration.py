@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode, Process, ProcessSpec, WorkChain
 from aiida.orm import StructureData
 from aiida.plugins import WorkflowFactory
+from ase import Atoms
 
 from aiida_dnpmelt.calculations.comparison import compare_with_teacher
 from aiida_dnpmelt.calculations.exploration_runs import ExplorationRuns, exploration_jobs, runs_of
 from aiida_dnpmelt.calculations.exploration_settings import ExplorationSettings
 from aiida_dnpmelt.calculations.label_settings import LabelSettings
 from aiida_dnpmelt.calculations.lammps_exploration import LammpsExplorationCalculation
-from aiida_dnpmelt.calculations.lammps_job import missing_species
 from aiida_dnpmelt.calculations.selection import check_frames, select_frames
-from aiida_dnpmelt.calculations.validators import fits, positive
+from aiida_dnpmelt.calculations.validators import fits, positive, unfit_models
 from aiida_dnpmelt.data.frames import FramesData
+from aiida_dnpmelt.data.trajectories import trajectory
+from aiida_dnpmelt.physics.learning import TemperatureState, shortfall
 from aiida_dnpmelt.physics.selection import SelectionSettings
 from aiida_dnpmelt.workchains.labelling.reference import ReferenceLabelWorkChain
 from aiida_dnpmelt.workchains.steps import submit_once, why
@@ -98,6 +101,17 @@ def labeller_inputs(
     if "labelling_options" in inputs:
         found["job"] = {"metadata": {"options": inputs["labelling_options"].get_dict()}}
     return found
+
+
+def labelling_refusal(inputs: Mapping[str, Any], cell: Atoms) -> str | None:
+    """Return what the labeller would refuse, tried with the crystal as a frame; None if it takes it."""
+    frame = trajectory(
+        cell.get_chemical_symbols(), cell.cell.array[None], cell.positions[None], np.array([300.0]), "solid"
+    )
+    tried = labeller_inputs(inputs, {"crystal": frame}, orm.Dict({}), orm.Int(1))
+    spec = labeller_of(inputs["labeller"].value).spec()
+    problem = spec.inputs.validate(spec.inputs.pre_process(tried))
+    return None if problem is None else f"labelling: {problem.message} ({problem.port})"
 
 
 class ExplorationWorkChain(WorkChain):
@@ -191,7 +205,9 @@ class ExplorationWorkChain(WorkChain):
             return f"check_frames.{few[0]}: {inputs['check_frames'][few[0]].value} is outside the allowed 2 to 10000"
         if "selection" not in inputs and not inputs.get("check_frames"):
             return "selection, check_frames: give one of them, or nothing is labelled"
-        return missing_species(next(iter(inputs["potentials"].values())), atoms.get_chemical_symbols())
+        return unfit_models("potentials", inputs["potentials"], set(atoms.get_chemical_symbols())) or labelling_refusal(
+            inputs, atoms
+        )
 
     def setup(self) -> None:
         """Name everything that the context holds: plain values and stored nodes."""
@@ -232,6 +248,7 @@ class ExplorationWorkChain(WorkChain):
             if "trajectory" in node.outputs:
                 self.ctx.explored[name] = node
                 self.out(f"deviations.{name}", node.outputs.deviation)
+                self._tell_shortfalls(name, node.outputs.results)
                 continue
             reasons.append(f"{name}: {why(node)}")
             self.report(f"exploration of {name} ({node.pk}) left no frame: {why(node)}")
@@ -335,6 +352,14 @@ class ExplorationWorkChain(WorkChain):
         self.out("comparison", found["report"])
         self.out("arrays", found["arrays"])
 
+    def _tell_shortfalls(self, name: str, results: orm.Dict) -> None:
+        """Report temperatures at which a run did not come to its end."""
+        planned = ExplorationSettings(**self.inputs.exploration_settings.get_dict()).frames
+        for row in results["by_temperature"]:
+            state = TemperatureState(name, row["temperature_k"], None, row["frames"], planned, ended=row["ended"])
+            if (text := shortfall(state)) is not None:
+                self.report(text)
+
     def _select(self, name: str, node: orm.CalcJobNode) -> None:
         """Choose frames of a run by their deviation."""
         taken = self.ctx.unbiased.get(f"{CHECK}_{name}")
@@ -343,6 +368,7 @@ class ExplorationWorkChain(WorkChain):
             node.outputs.deviation,
             self.inputs.selection,
             self.inputs.seed,
+            results=node.outputs.results,
             metadata={"call_link_label": f"select_{name}"},
             **({} if taken is None else {"taken": taken}),
         )

@@ -18,6 +18,7 @@ from aiida_dnpmelt.calculations.melting import (
 from aiida_dnpmelt.calculations.melting_point import tabulated_melting_temperature
 from aiida_dnpmelt.calculations.validators import fits, may_run, validate_seed
 from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.workchains.adaptive_learning import AdaptiveLearningWorkChain
 from aiida_dnpmelt.workchains.exploration import ExplorationWorkChain
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
@@ -323,7 +324,7 @@ class MeltingWorkChain(WorkChain):
             return start
         return guess_of_model(
             start,
-            comparisons[max(comparisons, key=lambda label: int(label.rpartition("_")[2]))],
+            comparisons[max(comparisons, key=by_number)],
             orm.Str(name),
             metadata={"call_link_label": f"guess_{name}"},
         )

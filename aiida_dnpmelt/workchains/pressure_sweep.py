@@ -28,6 +28,7 @@ from aiida_dnpmelt.calculations.pressure_sweep import (
 from aiida_dnpmelt.calculations.validators import fits, validate_pressures
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.melting_curve import FEWEST_PRESSURES
+from aiida_dnpmelt.physics.ordering import by_number, ordered
 from aiida_dnpmelt.workchains.melting_properties import MeltingPropertiesWorkChain, properties_summary
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
 from aiida_dnpmelt.workchains.steps import submit_once, why
@@ -268,7 +269,7 @@ class PressureSweepWorkChain(WorkChain):
 
     def results(self) -> ExitCode | None:
         """Fit the curve, compare its slopes, and attach everything that was found."""
-        reason = "; ".join(text for name, text in sorted(self.ctx.gaps.items()) if name.startswith(POINT))
+        reason = "; ".join(text for name, text in ordered(self.ctx.gaps).items() if name.startswith(POINT))
         if not self.ctx.points:
             return self.exit_codes.ERROR_NO_POINT.format(reason=reason)
         for name, node in self.ctx.points.items():
@@ -320,7 +321,7 @@ class PressureSweepWorkChain(WorkChain):
 
     def _without_slope(self) -> list[int]:
         """Return the places of the points whose bulk phases have not been run."""
-        places = [index_of(name) for name in sorted(self.ctx.points)]
+        places = [index_of(name) for name in sorted(self.ctx.points, key=by_number)]
         names = {index: name_of(PROPERTIES, index) for index in places}
         return [index for index, name in names.items() if name not in self.ctx.properties and name not in self.ctx.gaps]
 
@@ -344,7 +345,7 @@ def _validate_known(
     :param crystals: that melt, by pressure in GPa.
     """
     places: set[tuple[str, float]] = set()
-    for name, node in sorted(known.items()):
+    for name, node in ordered(known).items():
         pressure = node.get_dict().get("pressure_gpa")
         crystal = crystals[pressure if pressure in pressures else pressures[0]]
         flaw = known_flaw(node.get_dict(), Wanted.of(crystal.get_ase(), potential))

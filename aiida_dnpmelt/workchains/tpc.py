@@ -34,6 +34,7 @@ from aiida_dnpmelt.calculations.validators import (
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import orthogonal_cell
+from aiida_dnpmelt.physics.ordering import ordered
 from aiida_dnpmelt.physics.plan import Forecast, Plan, forecast
 from aiida_dnpmelt.workchains.coexistence import CoexistenceWorkChain
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
@@ -268,7 +269,7 @@ class TPCWorkChain(WorkChain):
         """Submit the new runs at their guesses, and take the living ones further."""
         self.ctx.round += 1
         time = self.ctx.next["production_time"]
-        guesses = [node for name, node in sorted(self.ctx.next.items()) if name.startswith("guess_")]
+        guesses = [node for name, node in ordered(self.ctx.next).items() if name.startswith("guess_")]
         free = [seed for seed in self.inputs.seeds.get_list() if seed not in self.ctx.used_seeds]
         submitted = {}
         for seed in self.ctx.extend:

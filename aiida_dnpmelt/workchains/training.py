@@ -12,8 +12,9 @@ from aiida_dnpmelt.calculations.deepmd_settings import SECTIONS
 from aiida_dnpmelt.calculations.deepmd_train import DeepmdTrainCalculation
 from aiida_dnpmelt.calculations.training import complete_settings, frames_arguments, summarise_trainings
 from aiida_dnpmelt.calculations.validators import may_run, positive, validate_seeds
-from aiida_dnpmelt.data.frames import FramesData
+from aiida_dnpmelt.data.frames import FramesData, lacking_labels
 from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.physics.ordering import ordered
 from aiida_dnpmelt.workchains.deepmd_training import DeepmdTrainingWorkChain
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
 from aiida_dnpmelt.workchains.steps import submit_once, why
@@ -127,6 +128,8 @@ class TrainingWorkChain(WorkChain):
         """Check what depends on more than one input."""
         if "frames" in inputs and not inputs["frames"]:
             return "frames: no node given, at least one is needed"
+        if (problem := _frames_refusal(inputs)) is not None:
+            return problem
         if "seeds" not in inputs:
             return None
         seeds = inputs["seeds"].get_list()
@@ -208,7 +211,7 @@ class TrainingWorkChain(WorkChain):
         """Count the trainings that came to their end; the others are named."""
         reasons = []
         for node in self.ctx.children:
-            name = model_name(node.inputs.calc.seed.value)
+            name = str(node.label)
             if node.is_finished_ok:
                 self.ctx.done[name] = node
                 continue
@@ -250,3 +253,19 @@ class TrainingWorkChain(WorkChain):
         if label in parents:
             inputs.calc["parent_model"] = parents[label]
         return submit_once(self, DeepmdTrainingWorkChain, label, inputs)
+
+
+def _frames_refusal(inputs: Mapping[str, Any]) -> str | None:
+    """Return which frames the given type map or the models to begin with do not know."""
+    if any(name not in inputs for name in ("frames", "settings")):
+        return None
+    maps = {"settings.model.type_map": inputs["settings"].get_dict()["model"].get("type_map")}
+    maps |= {f"parent_models.{name}": node.type_map for name, node in inputs.get("parent_models", {}).items()}
+    for name, node in ordered(inputs["frames"]).items():
+        if lacking := lacking_labels(node):
+            return f"frames.{name}: it cannot be trained on: it lacks {', '.join(lacking)}"
+        own = set(node.base.attributes.get("symbols"))
+        for key, known in maps.items():
+            if known is not None and (missing := sorted(own - set(known))):
+                return f"frames.{name}: it holds {', '.join(missing)}, {key} has {', '.join(known)}"
+    return None

@@ -39,13 +39,38 @@ def frames(aiida_profile) -> FramesData:
     return FramesData(copper_frames(4), labeller="EMT of ase")
 
 
-def selection_report(*deviations: float) -> orm.Dict:
+WHOLE = 31
+"""Frames that a run of the plan leaves at a temperature."""
+
+
+def temperature_report(temperature_k: float, deviation: float | None, **changes: Any) -> dict[str, Any]:
+    """Return what a report tells of a temperature with this 95 % quantile of the deviation."""
+    frames = changes.pop("frames", WHOLE if deviation is not None else 0)
+    return {
+        "temperature_k": temperature_k,
+        KEY: deviation,
+        "largest_deviation_ev_per_angstrom": None if deviation is None else 1.1 * deviation,
+        "frames_seen": frames,
+        "accurate": frames,
+        "candidate": 0,
+        "failed": 0,
+        "ended": "complete",
+        **changes,
+    }
+
+
+def report_of(*by_temperature: dict[str, Any]) -> orm.Dict:
+    return orm.Dict({"by_temperature": list(by_temperature), "histogram_edges_ev_per_angstrom": [0.0, 1.0]})
+
+
+def selection_report(*deviations: float | None) -> orm.Dict:
     """Return a report of a selection with these deviations, one a temperature from 1000 K on in steps of 100 K."""
-    by_temperature = [
-        {"temperature_k": 1000.0 + 100 * index, KEY: value, "largest_deviation_ev_per_angstrom": 1.1 * value}
-        for index, value in enumerate(deviations)
-    ]
-    return orm.Dict({"by_temperature": by_temperature, "histogram_edges_ev_per_angstrom": [0.0, 1.0]})
+    return report_of(*(temperature_report(1000.0 + 100 * index, value) for index, value in enumerate(deviations)))
+
+
+def learned() -> orm.Dict:
+    """Return the report of a run at the three temperatures of the plan, at which the models agree."""
+    return selection_report(0.01, 0.02, 0.02)
 
 
 def comparison(solid: float, liquid: float, shift: float) -> orm.Dict:
@@ -98,14 +123,16 @@ def test_absolute_thresholds_are_those_of_the_paper(aiida_profile, frames):
 
 
 def test_phase_that_is_off_gets_more_unbiased_frames_in_the_next_iteration(plan, frames):
-    decision = decide(plan, frames, comparison=comparison(0.1, -3.0, -35.0), report_liquid=selection_report(0.01))
+    decision = decide(
+        plan, frames, comparison=comparison(0.1, -3.0, -35.0), report_liquid=learned(), report_solid=learned()
+    )
     assert decision["emphasis"] == "liquid"
     found = exploration_inputs(plan, orm.Int(0), orm.Int(2), orm.Int(1), decision, frames_first=frames)
     assert (found["check_solid"].value, found["check_liquid"].value) == (12, 24)
 
 
 def test_decision_holds_its_reasons_and_what_it_is_based_on(plan, frames):
-    nodes = {"report_liquid": selection_report(0.02, 5.0), "report_solid": selection_report(0.01)}
+    nodes = {"report_liquid": selection_report(0.02, 5.0, 0.02), "report_solid": learned()}
     decision = decide(plan, frames, comparison=comparison(0.2, 0.1, -3.0), **nodes)
     assert (decision["action"], decision["converged"], decision["labels"]) == ("again", False, 4)
     assert [state["temperature_k"] for state in decision["failed"]] == [1100.0]
@@ -116,13 +143,84 @@ def test_decision_holds_its_reasons_and_what_it_is_based_on(plan, frames):
 
 
 def test_run_without_a_frame_is_not_learned(plan, frames):
-    decision = decide(plan, frames, comparison=comparison(0.2, 0.1, -3.0), report_liquid=selection_report(0.01))
+    decision = decide(plan, frames, comparison=comparison(0.2, 0.1, -3.0), report_liquid=learned())
     assert "solid left no frame" in "; ".join(decision["reasons"])
     assert decision["action"] == "again"
 
 
+@pytest.mark.parametrize(
+    ("hottest", "reason"),
+    [
+        (temperature_report(1200.0, None), "liquid at 1200 K left no frame"),
+        (temperature_report(1200.0, None, ended="not_started"), "liquid at 1200 K left no frame: it was not begun"),
+        (temperature_report(1200.0, 0.01, frames=12, ended="exploded"), "left 12 of 31 frames: it exploded"),
+        (temperature_report(1200.0, 0.01, frames=30, ended="exploded"), "left 30 of 31 frames: it exploded"),
+        (temperature_report(1200.0, 0.01, ended="bounds"), "left 31 of 31 frames: it ran out of bounds"),
+        (temperature_report(1200.0, 0.01, frames=30, ended="cut"), "left 30 of 31 frames: it was cut"),
+        (temperature_report(1200.0, 0.01, frames=6, ended="deviation"), "6 of 31 frames: its deviation ended it"),
+        (temperature_report(1200.0, 0.01, frames=30), "liquid at 1200 K left 30 of 31 frames"),
+        (temperature_report(1200.0, 0.01, accurate=0, failed=31), "no frame is below the upper threshold"),
+        ({"temperature_k": 1200.0, KEY: 0.01, "frames_seen": 30}, "left 30 of 31 frames"),
+    ],
+)
+def test_temperature_that_the_models_did_not_reach_the_end_of_is_not_learned(plan, frames, hottest, reason):
+    hottest.setdefault("largest_deviation_ev_per_angstrom", None)
+    report = report_of(temperature_report(1000.0, 0.01), temperature_report(1100.0, 0.01), hottest)
+    decision = decide(plan, frames, comparison=comparison(0.2, 0.1, -3.0), report_liquid=report, report_solid=learned())
+    assert (decision["action"], decision["converged"]) == ("again", False)
+    assert len(decision["reasons"]) == 1
+    assert reason in decision["reasons"][0]
+    assert [(state["run"], state["temperature_k"]) for state in decision["failed"]] == [("liquid", 1200.0)]
+    assert len(decision["deviations"]["liquid"]) == 3
+
+
+def test_temperature_that_is_missing_in_a_report_is_not_learned(plan, frames):
+    nodes = {"report_liquid": selection_report(0.01), "report_solid": learned()}
+    decision = decide(plan, frames, comparison=comparison(0.2, 0.1, -3.0), **nodes)
+    assert decision["action"] == "again"
+    assert decision["reasons"] == ["liquid left no frame: a planned temperature is missing in its report"]
+
+
+def test_coldest_temperature_alone_does_not_end_the_loops_of_the_paper(aiida_profile, frames):
+    settings = load_protocol("adaptive_learning", "paper")["plan"]
+    planned = len(settings["stages"][0]["runs"]["liquid"]["temperature_factors"])
+    largest = "largest_deviation_ev_per_angstrom"
+    parts = [temperature_report(1000.0, 0.01, frames=10_000)]
+    parts += [temperature_report(1000.0 + 100 * index, None, ended="not_started") for index in range(1, planned)]
+    parts[0][largest] = parts[0][KEY]
+    decision = decide(orm.Dict(settings), frames, report_liquid=report_of(*parts))
+    assert planned > 1
+    assert (decision["action"], decision["converged"]) == ("again", False)
+    assert sum("left no frame: it was not begun" in reason for reason in decision["reasons"]) == planned - 1
+
+
+def test_share_of_the_frames_that_is_enough_can_be_chosen(aiida_profile, frames):
+    plan = orm.Dict(plan_with(frames_share=0.9))
+
+    def reasons(**changes: Any) -> list[str]:
+        report = report_of(*(temperature_report(1000.0 + 100 * index, 0.01, **changes) for index in range(3)))
+        nodes = {"report_liquid": report, "report_solid": learned()}
+        decision = decide(plan, frames, comparison=comparison(0.2, 0.1, -3.0), **nodes)
+        return [] if decision["action"] == "stop" else decision["reasons"]
+
+    assert reasons(frames=28, ended="cut") == []
+    assert len(reasons(frames=27, ended="cut")) == 3
+    assert len(reasons(frames=30, ended="exploded")) == 3
+
+
+def test_budget_counts_the_labels_of_the_learning_alone(plan, frames):
+    given = {"given_old": FramesData(copper_frames(500), labeller="EMT of ase")}
+    nodes = {"report_liquid": selection_report(5.0, 5.0, 5.0), "report_solid": learned()}
+    decision = decide(plan, frames, **nodes, **given)
+    assert (decision["labels"], decision["labels_given"], decision["action"]) == (504, 500, "again")
+    small = orm.Dict(plan_with(label_budget=4))
+    bound = decide(small, frames, **nodes, **given)
+    assert bound["action"] == "stop"
+    assert bound["reasons"][0] == "4 labels have been made, the budget is 4"
+
+
 def test_small_deviations_and_shifts_end_it(plan, frames):
-    nodes = {"report_liquid": selection_report(0.02), "report_solid": selection_report(0.01)}
+    nodes = {"report_liquid": learned(), "report_solid": learned()}
     decision = decide(plan, frames, comparison=comparison(0.2, 0.1, -3.0), **nodes)
     assert (decision["action"], decision["converged"], decision["next_stage"]) == ("stop", True, 0)
 
@@ -144,7 +242,7 @@ def test_warm_training_begins_with_its_own_learning_rate_and_weights(aiida_profi
 
 
 def test_course_of_a_loop_has_an_entry_for_each_iteration(plan, frames):
-    reports = {"report_liquid": selection_report(0.02), "report_solid": selection_report(0.01)}
+    reports = {"report_liquid": learned(), "report_solid": learned()}
     first = decide(plan, frames, report_liquid=selection_report(5.0), comparison=comparison(0.1, 2.0, 40.0))
     second = decide(plan, frames, 2, comparison=comparison(0.2, 0.1, -3.0), **reports)
     training = orm.Dict(
@@ -158,6 +256,18 @@ def test_course_of_a_loop_has_an_entry_for_each_iteration(plan, frames):
     assert found["course"][1]["rmse_force_ev_per_angstrom"] == {"check_solid": 0.03}
     assert found["course"][0]["largest_deviation_ev_per_angstrom"] == pytest.approx(5.5)
     assert found["training_core_hours"] == 0.5
+
+
+def test_last_iteration_is_the_one_with_the_largest_number(plan, frames):
+    reports = {"report_liquid": learned(), "report_solid": learned()}
+    nodes = {
+        f"decision_{number:02d}": decide(plan, frames, number, report_liquid=selection_report(5.0, 5.0, 5.0))
+        for number in (9, 10, 99)
+    }
+    nodes["decision_100"] = decide(plan, frames, 100, comparison=comparison(0.2, 0.1, -3.0), **reports)
+    found = summarise_learning(**nodes)
+    assert [entry["iteration"] for entry in found["course"]] == [9, 10, 99, 100]
+    assert (found["converged"], found["shift_k"]) == (True, {"seed_1": -3.0})
 
 
 @pytest.mark.parametrize("protocol", ["balanced", "fast", "paper"])

@@ -78,6 +78,12 @@ def test_parts_stand_apart_and_the_correction_beside_the_number(aiida_profile):
     assert found["teacher_melting_temperature_k"] is None
 
 
+def test_models_are_in_the_order_of_their_seeds(aiida_profile):
+    lacking = {"point_seed_2": point(1316.0, 8.0, "unfinished"), "point_seed_10": point(1310.0, 8.0, "unfinished")}
+    found = result(comparison=comparison(seed_1=0.0, seed_2=0.0, seed_10=0.0), **lacking)
+    assert found["reasons"] == ["seed_2: the budget is spent", "seed_10: the budget is spent"]
+
+
 def test_second_order_is_told_and_widens_both(aiida_profile):
     found = result(comparison=comparison(-10.0, seed_1=-30.0, seed_2=-10.0))
     assert (found["second_order_k"], found["corrected_melting_temperature_k"]) == (-10.0, 1328.0)

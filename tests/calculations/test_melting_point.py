@@ -215,6 +215,17 @@ def test_pieces_are_taken_in_the_order_of_their_names(cu_u3):
     assert found["melting_temperature_k"] == pytest.approx(alone["melting_temperature_k"])
 
 
+def test_pieces_are_taken_in_the_order_of_their_numbers(cu_u3):
+    whole = synthetic_run(11, length_ps=40.0)
+    nodes: dict[str, orm.Data] = {}
+    for index, piece in ((999, part(whole, 0, 200)), (1000, part(whole, 150, 401))):
+        nodes[f"run_{index:03d}"] = to_node(piece)
+        nodes[f"results_{index:03d}"] = orm.Dict({**RESULTS, "lammps_version": f"of piece {index}"})
+    found = assessed(cu_u3, [], **nodes)["melting_point"]
+    assert found["production_time_ps"] == pytest.approx(40.0)
+    assert found["lammps_version"] == "of piece 1000"
+
+
 def test_join_pieces_gives_the_series_and_the_sum_of_the_costs():
     whole = synthetic_run(11, length_ps=40.0)
     nodes: dict[str, orm.Data] = {}

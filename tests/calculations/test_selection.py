@@ -52,6 +52,17 @@ def test_no_candidate_gives_a_report_alone(exploration):
     assert found["report"]["taken"] == 0
 
 
+def test_temperatures_that_left_no_frame_are_in_the_report_with_what_ended_them(exploration):
+    rows = [(300.0, "complete"), (900.0, "exploded"), (1200.0, "not_started")]
+    results = orm.Dict({"by_temperature": [{"temperature_k": value, "ended": ended} for value, ended in rows]})
+    found = select_frames(*exploration, orm.Dict({}), orm.Int(1), results=results)
+    parts = found["report"]["by_temperature"]
+    assert [(part["temperature_k"], part["ended"]) for part in parts] == rows
+    assert [part["frames_seen"] for part in parts] == [3, 3, 0]
+    without = select_frames(*exploration, orm.Dict({}), orm.Int(1))["report"]["by_temperature"]
+    assert [part["ended"] for part in without] == [None, None]
+
+
 def test_deviations_of_another_run_are_refused(exploration):
     other = orm.ArrayData({**dict(exploration[1].get_iterarrays()), "step": np.arange(NUMBER)})
     with pytest.raises(ValueError, match="they are not of the same exploration"):

@@ -29,3 +29,11 @@ def test_joined_jobs_have_one_curve_and_the_costs_of_all(aiida_profile):
     assert list(joined["learning_curve"].get_array("step")) == [0, 1, 2, 3]
     expected = {"core_hours": 3.0, "wall_time_s": None, "learning_rate": 0.25, "steps": 4, "jobs": 3}
     assert joined["results"].get_dict() == expected
+
+
+def test_jobs_are_joined_in_the_order_of_their_numbers(aiida_profile):
+    rates = {"results_9998": 0.3, "results_9999": 0.2, "results_10000": 0.1}
+    nodes = {
+        name: orm.Dict({"core_hours": 1.0, "wall_time_s": 1.0, "learning_rate": rate}) for name, rate in rates.items()
+    }
+    assert join_training(**nodes)["results"]["learning_rate"] == 0.1

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from aiida import orm
 from click.testing import CliRunner, Result
@@ -59,6 +61,23 @@ def test_loop_begins_with_frames_that_are_given(launch):
     assert "holds no labelled frames but is a Int" in result.output
 
 
+@pytest.mark.parametrize("command", ["learn", "melt"])
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_frames_of_another_element_are_refused_before_anything_runs(launch, command, more):
+    before = processes()
+    copper = FramesData(labelled(3), labeller="somebody").store()
+    mixed = replace(labelled(3), symbols=("Cu", "Al", *labelled(3).symbols[2:]))
+    aluminium = FramesData(mixed, labeller="somebody").store()
+    group = orm.Group(label=f"mixed of {aluminium.uuid}").store()
+    group.add_nodes([copper, aluminium])
+    for given in (("--frames", str(copper.pk), "--frames", str(aluminium.pk)), ("--frames", group.label)):
+        result = launch(command, "--protocol", "fast", *given, *more)
+        assert result.exit_code == 1, result.output
+        named = f"frames.given_{aluminium.pk}: node {aluminium.pk} holds Al, Cu, the structure has no Al"
+        assert named in result.output
+    assert processes() == before
+
+
 def test_paper_asks_for_three_stages(launch):
     result = launch("learn", "--protocol", "paper", "--dry-run")
     assert result.exit_code == 0, result.output
@@ -111,6 +130,8 @@ def test_wrong_input_for_vasp_is_told(launch, vasp, arguments, changes, message)
         (("--pressure", "-50"), {}, "pressure: -50 GPa is outside the allowed range"),
         (("--iterations", "0"), {}, "maximum_iterations: Input should be greater than or equal to 1"),
         (("--shift", "-1"), {}, "target_shift_k: Input should be greater than 0"),
+        (("--model-seed", "1"), {}, "--model-seed: [1] given, a committee needs at least two seeds, all different"),
+        (("--model-seed", "1", "--model-seed", "1"), {}, "--model-seed: [1, 1] given, a committee needs"),
         (("--seed", "0"), {}, "--seed: 0 is outside the allowed range 1 to 1000000"),
         (("--training-code", "dp@moon"), {}, "--training-code: there is no code 'dp@moon'"),
         (("--reference-code", "lmp@moon"), {}, "--reference-code: there is no code 'lmp@moon'"),

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from aiida import orm
 from aiida.common.links import LinkType
+from aiida.orm.nodes.links import NodeLinks
 from training_jobs import STEPS
 
-from aiida_dnpmelt.calculations.deepmd_train import DeepmdTrainCalculation
+from aiida_dnpmelt.calculations.deepmd_train import DeepmdTrainCalculation, splits_of_job
 from aiida_dnpmelt.parsers.deepmd_train import DeepmdTrainParser
 
 NO_GPU = "DeePMD-kit: Error message: libcudart.so.12: cannot open shared object file: No such file or directory\n"
@@ -171,3 +172,23 @@ def test_log_and_tests_cut_anywhere_never_raise(parse, finished_training):
         for length in (len(text) // 3, len(text) - 200):
             _, exit_status, _ = parse({name: text[:length]})
             assert exit_status in (0, status("ERROR_INTERRUPTED"))
+
+
+def test_inputs_are_read_once_however_many_sets_there_are(parse, finished_training, monkeypatch):
+    asked = []
+    read = NodeLinks.get_stored_link_triples
+
+    def counting(self, *arguments, **keywords):
+        found = read(self, *arguments, **keywords)
+        if any(triple.link_label.startswith("frames__") for triple in found):
+            asked.append(len(found))
+        return found
+
+    monkeypatch.setattr(NodeLinks, "get_stored_link_triples", counting)
+    splits_of_job(finished_training)
+    assert len(asked) == 1
+    asked.clear()
+    outputs, status, message = parse({})
+    assert len(asked) == 3  # by the fixture, by AiiDA, and by the parser
+    assert status == 0, message
+    assert set(outputs["results"]["sets"]) == set(finished_training.inputs.frames)

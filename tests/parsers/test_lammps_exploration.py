@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from aiida import orm
 from coexistence_jobs import KILLED_AT
-from exploration_jobs import explore
+from exploration_jobs import COLLAPSING, SETTINGS, as_deepmd, explore
 
+from aiida_dnpmelt.calculations.exploration_settings import ExplorationSettings
 from aiida_dnpmelt.calculations.lammps_exploration import LammpsExplorationCalculation
 from aiida_dnpmelt.data.potential import PotentialData
 
@@ -26,16 +27,6 @@ def ended(job: orm.CalcJobNode) -> list[str]:
 def assert_ended(job: orm.CalcJobNode, name: str, message: str = "") -> None:
     assert job.exit_status == getattr(CODES, name).status, job.exit_message
     assert message in job.exit_message
-
-
-def as_deepmd(code: orm.InstalledCode, deepmd: orm.InstalledCode) -> orm.InstalledCode:
-    """Return a code of the same program in the surroundings of LAMMPS with the plugin."""
-    return orm.InstalledCode(
-        computer=code.computer,
-        filepath_executable=str(code.filepath_executable),
-        label=f"{code.label}-deepmd",
-        prepend_text=deepmd.prepend_text,
-    ).store()
 
 
 def test_deviation_above_its_maximum_ends_a_temperature_and_not_the_next(lmp_deepmd_code, models):
@@ -63,19 +54,13 @@ def test_run_out_of_bounds_ends_and_the_next_goes_on(lmp_deepmd_code, models):
     assert job.outputs.results["errors"] == []
 
 
-# A box that collapses between two samples ends LAMMPS with this error; room for ten neighbours does the same, always.
-COLLAPSING = r"""
-sed -i 's/^{before}/if "${{run}} == {run}" then "neigh_modify one 10 page 1000"\n&/' input.in
-"$LMP" "$@"
-"""
-
-
 def test_explosion_keeps_what_came_before(code_that, lmp_deepmd_code, models):
     code = as_deepmd(code_that(COLLAPSING.format(before="print .dnpmelt stage sample_", run=2)), lmp_deepmd_code)
     job = explore(code, models, temperatures=[20.0, 30.0, 40.0])
     assert job.is_finished_ok, job.exit_message
     assert ended(job) == ["complete", "exploded", "not_started"]
     assert job.outputs.trajectory.get_stepids().tolist()[:11] == list(range(20, 121, 10))
+    assert job.outputs.results["by_temperature"][0]["frames"] == ExplorationSettings(**SETTINGS).frames
     assert "Neighbor list overflow" in job.outputs.results["errors"][0]
     assert job.outputs.results["by_temperature"][1]["last_step"] >= 20
 

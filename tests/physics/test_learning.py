@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from aiida_dnpmelt.physics.learning import Limits, Progress, Shift, TemperatureState, decide
+from aiida_dnpmelt.physics.learning import ENDED, Limits, Progress, Shift, TemperatureState, decide, shortfall
 
 LIMITS = Limits(converged_ev_per_angstrom=0.2, target_shift_k=10.0, iterations=5, labels=100)
 EARLY = Progress(iteration=1, labels=20, last_stage=True)
@@ -68,3 +69,43 @@ def test_bounds_end_the_learning_and_what_was_not_learned_is_told(progress, reas
     found = decide(LEARNED, SMALL, LIMITS, replace(progress, last_stage=False))
     assert (found.action, found.converged) == ("stop", True)
     assert found.reasons[-1] == f"{reason}, but stages are left"
+
+
+def state(**changes: Any) -> TemperatureState:
+    whole = {"deviation": 0.1, "frames": 101, "planned": 101, "usable": 101, "ended": "complete"}
+    return TemperatureState("liquid", 1600.0, **{**whole, **changes})
+
+
+@pytest.mark.parametrize("ended", list(ENDED))
+def test_run_that_ended_early_is_not_learned_whatever_its_deviation(ended):
+    found = decide([*LEARNED, state(frames=40, ended=ended)], SMALL, LIMITS, EARLY)
+    assert (found.action, found.converged) == ("again", False)
+    assert found.reasons == (f"liquid at 1600 K left 40 of 101 frames: {ENDED[ended]}",)
+
+
+@pytest.mark.parametrize("last_stage", [True, False])
+def test_temperature_without_a_frame_keeps_the_learning_in_its_stage(last_stage):
+    lost = state(deviation=None, frames=0, usable=0, ended="not_started")
+    found = decide([*LEARNED, lost], SMALL, LIMITS, replace(EARLY, last_stage=last_stage))
+    assert (found.action, found.failed) == ("again", (lost,))
+    assert found.reasons == ("liquid at 1600 K left no frame: it was not begun",)
+
+
+def test_short_run_and_large_deviation_are_both_told():
+    found = decide([state(frames=50, deviation=0.9, ended="deviation")], SMALL, LIMITS, EARLY)
+    assert len(found.reasons) == 2
+    assert "above 0.200" in found.reasons[1]
+
+
+@pytest.mark.parametrize("changes", [{"usable": 0, "deviation": 0.1}, {"deviation": None, "usable": None}])
+def test_frames_that_are_all_unphysical_are_none(changes):
+    found = decide([state(**changes)], SMALL, LIMITS, EARLY)
+    assert found.reasons == ("liquid at 1600 K: no frame is below the upper threshold",)
+
+
+def test_share_of_the_frames_is_enough_where_it_is_asked_for_unless_the_run_burst():
+    assert shortfall(state(frames=91, ended="cut"), 0.9) is None
+    assert shortfall(state(frames=90, ended="cut"), 0.9) is not None
+    assert shortfall(state(frames=100, ended="exploded"), 0.9) is not None
+    assert shortfall(state(ended="bounds"), 0.9) is not None
+    assert shortfall(state(frames=None, planned=None, ended=None)) is None

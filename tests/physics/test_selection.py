@@ -136,3 +136,12 @@ def test_excluded_frames_are_counted_but_not_taken():
 @pytest.mark.parametrize(("number", "taken"), [(2, [14, 19]), (5, [11, 13, 15, 17, 19]), (10, list(range(10, 20)))])
 def test_evenly_spaced_members_end_with_the_last(number, taken):
     assert evenly_spaced(np.arange(10, 20), number).tolist() == taken
+
+
+def test_planned_temperature_without_a_frame_is_told():
+    found = select(TEMPERATURES, TIMES, deviations(), SelectionSettings(), 1, planned_k=(300.0, 1200.0, 1500.0))
+    assert [part["temperature_k"] for part in found.report["by_temperature"]] == [300.0, 1200.0, 1500.0]
+    hottest = found.report["by_temperature"][2]
+    assert [hottest[key] for key in ("frames_seen", "accurate", "candidate", "failed", "taken")] == [0] * 5
+    assert hottest["largest_deviation_ev_per_angstrom"] is None
+    assert found.indices == run().indices

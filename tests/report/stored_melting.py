@@ -303,12 +303,15 @@ def coexist(tpc: orm.WorkChainNode, computer: orm.Computer, model: PotentialData
 
 
 def selection_report(number: int, phase: str) -> orm.Dict:
-    """Return what a selection says of the frames of a run at two temperatures."""
+    """Return what a selection says of the frames of a run at two temperatures; the first liquid explodes."""
     random = np.random.default_rng([number, len(phase)])
     temperatures = np.repeat([0.9 * T_K, T_K], 40)
     deviations = random.gamma(6.0, 0.08 / number, size=80)
     settings = SelectionSettings(**SELECTION)
-    return orm.Dict(select(temperatures, np.tile(np.arange(40) * 0.2, 2), deviations, settings, 1).report)
+    report = select(temperatures, np.tile(np.arange(40) * 0.2, 2), deviations, settings, 1).report
+    for part, ended in zip(report["by_temperature"], ("complete", "exploded"), strict=True):
+        part["ended"] = ended if (number, phase) == (1, "liquid") else "complete"
+    return orm.Dict(report)
 
 
 def _spaced(frames: Mapping[str, FramesData]) -> dict[str, FramesData]:

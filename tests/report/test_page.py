@@ -152,6 +152,13 @@ def test_deviations_are_those_of_the_decisions(chain, page):
         assert str(decision["labels"]) in [row[2] for row in page.rows if len(row) == 5 and row[0] == str(number)]
 
 
+def test_runs_that_did_not_come_to_their_end_are_told(page):
+    assert ["1", "bulk", "liquid", "1350", "40", "exploded"] in page.rows
+    assert sum(row[-1] == "exploded" for row in page.rows) == 1
+    reasons = next(row[4] for row in page.rows if len(row) == 5 and row[:2] == ["1", "bulk"])
+    assert "liquid at 1350 K left 40 of 31 frames: it exploded" in reasons
+
+
 def test_held_out_errors_are_those_of_the_comparison(chain, page):
     correction = next(node for node in chain.called if node.label == "correction")
     errors = correction.outputs.comparison["by_set"]["check_liquid"]["by_model"][MODELS[0]]

@@ -90,6 +90,13 @@ def test_last_round_is_told():
     assert [found.label for found in progress(chain)] == ["seed_2_round_10", "seed_3_round_10"]
 
 
+def test_last_round_is_the_one_with_the_largest_number():
+    chain = stored_chain()
+    for label in ("seed_1_round_99", "seed_2_round_100"):
+        add_run(chain, label)
+    assert [found.label for found in progress(chain)] == ["seed_2_round_100"]
+
+
 def test_last_job_of_a_run_is_told_whatever_the_storage_returns_first(finished_job, folder, tmp_path):
     chain = stored_chain()
     run = add_run(chain, "seed_1_round_01")

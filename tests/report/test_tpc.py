@@ -64,6 +64,14 @@ def test_pieces_are_whole_runs_in_the_order_of_their_rounds():
     assert runs["seed_1"].timestep_fs == 1.5
 
 
+def test_pieces_beyond_a_thousand_are_in_the_order_of_their_numbers():
+    chain = chain_with([])
+    for index, length in ((999, 20.0), (1000, 8.0)):
+        node = to_node(synthetic_run(1, length_ps=length)).store()
+        node.base.links.add_incoming(chain, LinkType.RETURN, f"runs__seed_1_piece_{index:03d}")
+    assert chain.tools.runs()["seed_1"].length_ps == pytest.approx(8.0)
+
+
 @pytest.mark.parametrize("changes", [{}, invalid()])
 def test_figure_shows_every_run_and_the_number_if_there_is_one(changes):
     lost = synthetic_run(3, bulk_melted=True, length_ps=0.0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,10 @@ from aiida import orm
 from aiida.engine import run_get_node
 from ase.build import bulk
 from learning_loops import PLAN, finished_loop, loop_inputs, plan_with
+from physics.synthetic_frames import copper_frames
+from training_jobs import settings_with
 
+from aiida_dnpmelt.calculations.validators import unfit_frames
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.workchains.adaptive_learning import AdaptiveLearningWorkChain
@@ -119,6 +123,25 @@ def test_finished_loop_goes_on_from_its_outputs_and_ends_when_it_is_good_enough(
         node.uuid for node in loop.outputs.potentials.values()
     }
     assert "stopping after 1 iterations: every deviation is below 1000.000" in reports_of(chain)
+    inputs |= {"frames": dict(chain.outputs.frames), "seed": 3}
+    again = run_get_node(AdaptiveLearningWorkChain, **inputs).node
+    assert again.is_finished_ok, again.exit_message
+    assert_nothing_is_lost(loop, chain, "loop_2_iteration_01_")
+    assert_nothing_is_lost(chain, again, "loop_3_iteration_01_")
+
+
+def assert_nothing_is_lost(before: orm.WorkChainNode, after: orm.WorkChainNode, prefix: str) -> None:
+    """Check that a loop that goes on keeps all frames that it was given, and gives its own names of their own."""
+    given = {name: node.uuid for name, node in before.outputs.frames.items()}
+    kept = {name: node.uuid for name, node in after.outputs.frames.items()}
+    assert given.items() < kept.items()
+    made = set(kept) - set(given)
+    assert {name for name in made if not name.startswith(prefix)} == set()
+    assert len(set(kept.values())) == len(kept)
+    decision = after.outputs.decisions.iteration_01
+    assert decision["labels"] == sum(len(node.frames) for node in after.outputs.frames.values())
+    assert decision["labels_given"] == sum(len(node.frames) for node in before.outputs.frames.values())
+    assert after.outputs.summary["labels"] == decision["labels"]
 
 
 def test_failed_labels_end_it_with_the_reason(parts, localhost):
@@ -156,6 +179,72 @@ def test_bad_input_is_refused_before_anything_is_submitted(parts, change, messag
     with pytest.raises(ValueError, match=message):
         run_get_node(AdaptiveLearningWorkChain, **loop_inputs(*parts, **change))
     assert orm.QueryBuilder().append(orm.ProcessNode).count() == before
+
+
+def nickel_among(parts: tuple[Any, ...], *symbols: str) -> dict[str, Any]:
+    """Return inputs of a loop for copper with frames of copper, and others that hold these elements."""
+    copper_alone = FramesData(copper_frames(2), labeller="EMT of ase")
+    other = FramesData(replace(copper_frames(2), symbols=spread(symbols)), labeller="EMT of ase")
+    return loop_inputs(*parts, frames={"good": copper_alone, "other": other})
+
+
+def spread(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    number = len(copper_frames(2).symbols)
+    return tuple(symbols[index % len(symbols)] for index in range(number))
+
+
+@pytest.mark.parametrize(
+    ("symbols", "message"),
+    [
+        (("Ni",), "frames.other: it holds Ni, the structure has no Ni"),
+        (("Cu", "Ni"), "frames.other: it holds Cu, Ni, the structure has no Ni"),
+    ],
+)
+def test_frames_of_other_elements_than_the_structure_are_refused(parts, symbols, message):
+    with pytest.raises(ValueError, match=message):
+        run_get_node(AdaptiveLearningWorkChain, **nickel_among(parts, *symbols))
+
+
+def test_frames_of_an_element_of_an_alloy_can_be_begun_with(parts):
+    inputs = nickel_among(parts, "Ni")
+    assert unfit_frames(inputs["frames"], ["Cu", "Ni"]) is None
+
+
+def test_frames_without_what_a_training_needs_are_refused(parts):
+    lacking = FramesData(copper_frames(2), labeller="EMT of ase")
+    lacking.delete_array("virials")
+    lacking.delete_array("forces")
+    with pytest.raises(ValueError, match=r"frames.given: it cannot be trained on: it lacks forces, virials"):
+        run_get_node(AdaptiveLearningWorkChain, **loop_inputs(*parts, frames={"given": lacking}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": [1], "quorum": 1}, r"training.seeds: \[1\] is 1 model, .* at least 2 seeds, all different"),
+        ({"seeds": [1, 2, 3], "quorum": 1}, r"training.quorum: 1 is outside the allowed range 2 to 3"),
+        ({"seeds": [1, 1]}, r"seeds: \[1, 1\] must all be different"),
+    ],
+)
+def test_one_model_is_no_committee(parts, changes, message):
+    inputs = loop_inputs(*parts)
+    inputs["training"] |= changes
+    with pytest.raises(ValueError, match=message):
+        run_get_node(AdaptiveLearningWorkChain, **inputs)
+
+
+def test_models_that_lack_the_element_or_another_type_map_are_refused(parts, tiny_model, other_model):
+    models = {
+        name: PotentialData(path, pair_style="deepmd", type_map=["Cu", "Ni"], cutoff=3.5)
+        for name, path in (("seed_1", tiny_model), ("seed_2", other_model))
+    }
+    aluminium = orm.StructureData(ase=bulk("Al", cubic=True))
+    with pytest.raises(ValueError, match=r"potentials.seed_1: it has no Al, it knows Cu, Ni"):
+        run_get_node(AdaptiveLearningWorkChain, **loop_inputs(*parts, structure=aluminium, potentials=models))
+    inputs = loop_inputs(*parts, potentials=models, uncompressed=models)
+    inputs["training"]["settings"] = settings_with()
+    with pytest.raises(ValueError, match=r"uncompressed.seed_1: its type map is \['Cu', 'Ni'\], that of training"):
+        run_get_node(AdaptiveLearningWorkChain, **inputs)
 
 
 def test_teacher_that_lacks_the_element_is_told_by_the_labeller(parts):

@@ -8,7 +8,7 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 from coexistence_jobs import copper
-from exploration_jobs import SETTINGS, committee
+from exploration_jobs import COLLAPSING, SETTINGS, as_deepmd, committee
 
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.workchains.exploration import ExplorationWorkChain
@@ -67,3 +67,34 @@ def test_a_model_that_cannot_be_tested_ends_it_and_labels_are_kept(inputs, lmp_d
     assert "model_0: Two jobs came to no end" in node.exit_message
     assert len(node.outputs.frames.candidates_solid.frames) == node.outputs.selection.solid["taken"]
     assert "comparison" not in node.outputs
+
+
+def test_temperatures_that_were_not_explored_to_the_end_are_told(inputs, code_that, lmp_deepmd_code):
+    # LAMMPS dies at the beginning of the second of three temperatures.
+    code = as_deepmd(code_that(COLLAPSING.format(before="print .dnpmelt stage sample_", run=2)), lmp_deepmd_code)
+    run = {"phase": "solid", "temperature_factors": [0.1, 0.2, 0.3], "minimum_atoms": 32}
+    # Nothing is labelled: the work chain ends after the selection.
+    nothing = orm.Dict({"lower_ev_per_angstrom": 999.0, "upper_ev_per_angstrom": 1000.0})
+    changed = {"runs": orm.Dict({"runs": {"solid": run}}), "selection": nothing, "exploration": {"code": code}}
+    node = run_get_node(ExplorationWorkChain, **{**inputs, **changed}).node
+    assert node.is_finished_ok, node.exit_message
+    parts = node.outputs.selection.solid["by_temperature"]
+    assert [(part["temperature_k"], part["ended"]) for part in parts] == [
+        (30.0, "complete"),
+        (60.0, "exploded"),
+        (90.0, "not_started"),
+    ]
+    assert (parts[0]["frames_seen"], parts[2]["frames_seen"]) == (11, 0)
+    reports = "\n".join(log.message for log in orm.Log.collection.get_logs_for(node))
+    assert "of 11 frames: it exploded" in reports or "solid at 60 K left no frame: it exploded" in reports
+    assert "solid at 90 K left no frame: it was not begun" in reports
+
+
+def test_models_and_labeller_must_know_the_element(inputs, tiny_model, potentials_folder):
+    nickel = {name: PotentialData(tiny_model, pair_style="deepmd", type_map=["Ni"], cutoff=3.5) for name in "ab"}
+    with pytest.raises(ValueError, match=r"potentials.a: it has no Cu, it knows Ni"):
+        run_get_node(ExplorationWorkChain, **{**inputs, "potentials": nickel})
+    aluminium = PotentialData.get_or_create(potentials_folder / "Al_mm.eam.fs")
+    labelling = {**inputs["labelling"], "potential": aluminium}
+    with pytest.raises(ValueError, match=r"labelling: potential: it has no Cu, it knows Al"):
+        run_get_node(ExplorationWorkChain, **{**inputs, "labelling": labelling})

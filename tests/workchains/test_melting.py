@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,10 +9,12 @@ from aiida.engine import run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from ase.build import bulk
+from physics.synthetic_frames import copper_frames
 from provenance.stored_points import POINT
 from report.stored_melting import give
 
 from aiida_dnpmelt.calculations.melting_point import tabulated_melting_temperature
+from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.workchains.forecasts import forecast_learning, forecast_melting
 from aiida_dnpmelt.workchains.melting import MeltingWorkChain
@@ -133,6 +136,17 @@ def test_the_teacher_is_taken_over_with_the_learning_and_kept_if_that_left_no_mo
     assert ended.status == CODES.ERROR_LEARNING_FAILED.status
     assert process.ctx.teacher_point["melting_temperature_k"] == POINT["melting_temperature_k"]
     assert process.outputs["teacher_melting_point"].uuid == process.ctx.teacher_point.uuid
+
+
+def test_frames_of_another_element_and_a_single_model_are_refused(builder_of):
+    builder = builder_of()
+    nickel = replace(copper_frames(2), symbols=("Ni",) * len(copper_frames(2).symbols))
+    builder.learning.frames = {"other": FramesData(nickel, labeller="EMT of ase")}
+    with pytest.raises(ValueError, match=r"frames\.other: it holds Ni, the structure has no Ni"):
+        run_get_node(builder)
+    builder = builder_of(overrides={"learning": {"training": {"seeds": [1], "quorum": 1}}})
+    with pytest.raises(ValueError, match=r"training\.seeds: \[1\] is 1 model"):
+        run_get_node(builder)
 
 
 def test_learning_without_models_ends_the_chain_with_its_reason(builder_of, localhost):

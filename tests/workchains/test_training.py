@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
+from physics.synthetic_frames import copper_frames
 from training_jobs import frames_nodes, settings_with
 
 from aiida_dnpmelt.calculations.deepmd_input import derive_seeds
 from aiida_dnpmelt.calculations.deepmd_settings import refusal
+from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.workchains.deepmd_training import DeepmdTrainingWorkChain
 from aiida_dnpmelt.workchains.protocols import load_protocols
 from aiida_dnpmelt.workchains.training import TrainingWorkChain
@@ -107,6 +110,23 @@ def test_too_few_models_are_a_failure_with_the_reason_of_each(localhost):
 def test_bad_input_is_refused_with_key_value_and_range(dp_code, change, message):
     with pytest.raises(ValueError, match=message):
         run_get_node(TrainingWorkChain, **chain_inputs(dp_code, **change))
+
+
+def test_frames_that_the_type_map_or_a_parent_does_not_know_are_refused(dp_code, finished_training):
+    nickel = FramesData(replace(copper_frames(2), symbols=("Ni",) * len(copper_frames(2).symbols)), labeller="EMT")
+    frames = {**frames_nodes(), "other": nickel}
+    with pytest.raises(ValueError, match=r"frames\.other: it holds Ni, settings\.model\.type_map has Cu"):
+        run_get_node(TrainingWorkChain, **chain_inputs(dp_code, frames=frames, settings=settings_with()))
+    parents = {"seed_1": finished_training.outputs.uncompressed}
+    with pytest.raises(ValueError, match=r"frames\.other: it holds Ni, parent_models\.seed_1 has Cu"):
+        run_get_node(TrainingWorkChain, **chain_inputs(dp_code, frames=frames, parent_models=parents))
+
+
+def test_frames_without_labels_are_refused(dp_code):
+    lacking = FramesData(copper_frames(2), labeller="EMT")
+    lacking.delete_array("forces")
+    with pytest.raises(ValueError, match=r"frames\.a: it cannot be trained on: it lacks forces"):
+        run_get_node(TrainingWorkChain, **chain_inputs(dp_code, frames={"a": lacking}))
 
 
 def test_parent_of_no_seed_is_refused(dp_code, finished_training):
