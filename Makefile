@@ -29,8 +29,7 @@ demo: install
 	$(BIN)/aiida-dnpmelt setup --profile $(PROFILE) $(SETUP_OPTIONS)
 	$(BIN)/aiida-dnpmelt services up --profile $(PROFILE)
 	$(BIN)/aiida-dnpmelt launch melt --profile $(PROFILE) --element Cu --protocol fast --demo --watch --report melt.html \
-	  --reference-file \
-	  "$$($(BIN)/python -c 'from aiida_dnpmelt.setup.engines import lammps_potentials as f; print(f())')/Cu_mishin1.eam.alloy"
+	  --reference-file Cu_mishin1.eam.alloy
 
 # Three of five parts side by side, the longest first, so that the cores have work to the end: each waits for its jobs
 # a third of its time.

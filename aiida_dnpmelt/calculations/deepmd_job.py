@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from aiida.common.datastructures import CodeInfo
 from aiida.engine import CalcJobProcessSpec
 from aiida.orm import AbstractCode
 
-from aiida_dnpmelt.calculations.validators import guard_job
+from aiida_dnpmelt.calculations.job_resources import ONE_PROCESS, takes_resources
+from aiida_dnpmelt.calculations.validators import both, guard_job
 
 VERSION_FILE = "version.txt"
 
 
-def declare_job(spec: CalcJobProcessSpec, parser_name: str) -> None:
+def declare_job(spec: CalcJobProcessSpec, parser_name: str, *validators: Any) -> None:
     """Set the defaults of the options of a job that runs `dp` in one process, and declare what ends it at once."""
-    guard_job(spec)
+    guard_job(spec, "DeePMD-kit")
+    spec.inputs.validator = both(takes_resources, *validators)
     options = spec.inputs["metadata"]["options"]
     options["parser_name"].default = parser_name
-    options["resources"].default = lambda: {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+    options["resources"].default = lambda: dict(ONE_PROCESS)
     options["withmpi"].default = False
     spec.exit_code(
         301,

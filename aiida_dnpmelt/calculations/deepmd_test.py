@@ -62,8 +62,7 @@ class DeepmdTestCalculation(CalcJob):
             help="DeePMD model to test.",
         )
         spec.input_namespace("frames", valid_type=FramesData, dynamic=True, help="Labelled frames to test it on.")
-        spec.inputs.validator = validate_test
-        declare_job(spec, "dnpmelt.deepmd_test")
+        declare_job(spec, "dnpmelt.deepmd_test", validate_test)
 
         spec.output(
             "results",

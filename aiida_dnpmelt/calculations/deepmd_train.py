@@ -239,8 +239,7 @@ class DeepmdTrainCalculation(CalcJob):
             required=False,
             help="Step of that checkpoint, as the job gave it in `results`.",
         )
-        spec.inputs.validator = validate_job
-        declare_job(spec, "dnpmelt.deepmd_train")
+        declare_job(spec, "dnpmelt.deepmd_train", validate_job)
 
         spec.output(
             "learning_curve",

@@ -162,8 +162,7 @@ class LammpsCoexistenceCalculation(CalcJob):
             required=False,
             help="Where to go on: `stage`, `step` and `file`, as a former job gave it in its output `restart`.",
         )
-        spec.inputs.validator = validate_job
-        declare_options(spec, "dnpmelt.coexistence")
+        declare_options(spec, "dnpmelt.coexistence", validate_job)
 
         spec.output("results", valid_type=orm.Dict, help="How the job ended, what it cost; units in the keys.")
         spec.output("run", valid_type=orm.ArrayData, required=False, help="Series, frames and profiles of the run.")

@@ -145,8 +145,7 @@ class LammpsExplorationCalculation(CalcJob):
             validator=validate_seed,
             help="Seed of all random numbers of the job.",
         )
-        spec.inputs.validator = validate_exploration
-        declare_options(spec, "dnpmelt.exploration")
+        declare_options(spec, "dnpmelt.exploration", validate_exploration)
 
         spec.output(
             "trajectory",

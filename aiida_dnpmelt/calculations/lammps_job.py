@@ -11,7 +11,8 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec, ExitCode
 
 from aiida_dnpmelt.calculations.coexistence_script import LOG_FILE
-from aiida_dnpmelt.calculations.validators import guard_job
+from aiida_dnpmelt.calculations.job_resources import ONE_PROCESS, takes_resources
+from aiida_dnpmelt.calculations.validators import both, guard_job
 from aiida_dnpmelt.data.potential import PotentialData
 
 INPUT_FILE = "input.in"
@@ -40,14 +41,15 @@ def exit_codes_of(process: type[CalcJob], names: Sequence[str]) -> list[ExitCode
     return [getattr(process.exit_codes, name) for name in names]
 
 
-def declare_options(spec: CalcJobProcessSpec, parser_name: str) -> None:
-    """Set the defaults of the options of a job that runs LAMMPS in one process."""
-    guard_job(spec)
+def declare_options(spec: CalcJobProcessSpec, parser_name: str, *validators: Any) -> None:
+    """Set the defaults of the options of a job that runs LAMMPS in one process, and the validators of its inputs."""
+    guard_job(spec, "LAMMPS")
+    spec.inputs.validator = both(takes_resources, *validators)
     options = spec.inputs["metadata"]["options"]
     options["parser_name"].default = parser_name
     options["input_filename"].default = INPUT_FILE
     options["output_filename"].default = OUTPUT_FILE
-    options["resources"].default = lambda: {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+    options["resources"].default = lambda: dict(ONE_PROCESS)
     options["withmpi"].default = False
 
 

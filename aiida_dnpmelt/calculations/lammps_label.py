@@ -121,8 +121,7 @@ class LammpsLabelCalculation(CalcJob):
             default=lambda: orm.Int(1),
             help="Seed of all random numbers of the job.",
         )
-        spec.inputs.validator = validate_label
-        declare_options(spec, "dnpmelt.label")
+        declare_options(spec, "dnpmelt.label", validate_label)
 
         spec.output_namespace(
             "frames",

@@ -91,8 +91,7 @@ class LammpsPropertiesCalculation(CalcJob):
             default=lambda: orm.Int(1),
             help="Seed of the displacements before the release.",
         )
-        spec.inputs.validator = _validate_inputs
-        declare_options(spec, "dnpmelt.properties")
+        declare_options(spec, "dnpmelt.properties", _validate_inputs)
 
         spec.output(
             "results",

@@ -99,7 +99,7 @@ class LearningPlan(BaseModel):
     )
     target_shift_k: float | None = Field(
         None,
-        gt=0,
+        ge=0.1,
         le=10_000,
         description="Largest predicted shift of T_m of any model in K; none is asked for if empty.",
     )

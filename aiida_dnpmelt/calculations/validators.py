@@ -9,10 +9,12 @@ from aiida import orm
 from aiida.engine import ProcessSpec
 from pydantic import BaseModel, ValidationError
 
+from aiida_dnpmelt.data.code_kinds import Program, wrong_program
 from aiida_dnpmelt.data.frames import FramesData, lacking_labels
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.data.trust import untrusted
 from aiida_dnpmelt.physics.ordering import ordered
+from aiida_dnpmelt.physics.soundness import no_crystal
 
 
 def may_run(given: orm.Node | Mapping[str, orm.Node] | None, _: Any) -> str | None:
@@ -28,11 +30,38 @@ def may_run(given: orm.Node | Mapping[str, orm.Node] | None, _: Any) -> str | No
     return f"{what} and would be run: if you know where it comes from, `aiida-dnpmelt trust {node.pk}`"
 
 
-def guard_job(spec: ProcessSpec) -> None:
-    """Let the inputs that AiiDA gives to each job refuse what came by an archive: the code, and folders of jobs."""
+def runs(program: Program) -> Any:
+    """Return a validator of a code, which must not run anything else than a program; what it runs may not be known."""
+
+    def validate(code: orm.AbstractCode | None, _: Any) -> str | None:
+        problem = None if code is None else wrong_program(code, program)
+        return None if problem is None else f"code: {problem}"
+
+    return validate
+
+
+def guard_job(spec: ProcessSpec, program: Program) -> None:
+    """Let the inputs that AiiDA gives to each job refuse what must not run.
+
+    That is what came by an archive, the code and folders of jobs, and a code of another program.
+    """
     for name in ("code", "remote_folder", "restart_folder"):
         if name in spec.inputs:
-            spec.inputs[name].validator = may_run
+            spec.inputs[name].validator = both(may_run, runs(program)) if name == "code" else may_run
+
+
+def validate_structure(node: orm.StructureData | None, _: Any) -> str | None:
+    """Check that a structure is a crystal with one atom on each site."""
+    if node is None:
+        return None
+    for kind in node.kinds:
+        if kind.is_alloy or kind.has_vacancies:
+            shares = ", ".join(
+                f"{symbol} {weight:g}" for symbol, weight in zip(kind.symbols, kind.weights, strict=True)
+            )
+            return f"structure: a site is occupied in part ({shares}): make an ordered cell of it"
+    problem = no_crystal(node.get_ase())
+    return None if problem is None else f"structure: {problem}"
 
 
 def both(*validators: Any) -> Any:

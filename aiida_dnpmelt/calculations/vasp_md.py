@@ -23,7 +23,7 @@ class VaspMdCalculation(VaspCalculation):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Declare the velocities beside what aiida-vasp declares."""
         super().define(spec)
-        guard_job(spec)
+        guard_job(spec, "VASP")
         spec.input(
             VELOCITIES,
             valid_type=orm.ArrayData,

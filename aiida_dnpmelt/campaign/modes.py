@@ -10,6 +10,7 @@ from aiida.common.links import LinkType
 from aiida.engine import ProcessBuilder, WorkChain
 
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.calculations.job_resources import fitted_options
 from aiida_dnpmelt.campaign.cells import Campaign, Cell
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
 from aiida_dnpmelt.provenance.cost import MODEL_SPEED, coexistence_bytes, core_hours, learning_bytes
@@ -113,9 +114,11 @@ def _melting(campaign: Campaign, cell: Cell) -> ProcessBuilder:
         settings.protocol,
         settings.overrides,
         teacher=settings.teacher,
+        options=settings.options.scheduler_options(),
     )
     for name in ("tpc", "teacher_tpc") if settings.teacher else ("tpc",):
-        builder[name]["coexistence"]["calc"]["metadata"] = {"options": settings.options.options()}
+        job = builder[name]["coexistence"]["calc"]
+        job["metadata"] = {"options": fitted_options(job["code"], settings.options.options())}
     return builder
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from ase.data import atomic_numbers
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from aiida_dnpmelt.data.elements import check_symbol
 from aiida_dnpmelt.workchains.protocols import load_protocol, load_protocols
 
 MAXIMUM_BYTES = 200_000
@@ -36,6 +36,9 @@ class ElementSettings(BaseModel):
         None, gt=0, le=100, description="Lattice parameter a of that in Angstrom, by default the tabulated one."
     )
     c_angstrom: float | None = Field(None, gt=0, le=100, description="Lattice parameter c of hcp in Angstrom.")
+    any_crystal: bool = Field(
+        False, description="Take a crystal that is none of fcc, bcc, hcp, diamond, or has defects, as it is."
+    )
     temperature_k: float | None = Field(
         None, gt=0, le=20_000, description="First guess of T_m in K instead of the experimental one."
     )
@@ -71,11 +74,17 @@ class JobOptions(BaseModel):
     mpi_processes: int = Field(1, ge=1, le=10_000, description="MPI processes on each machine.")
     queue_name: str | None = Field(None, max_length=200, description="Queue or partition.")
     account: str | None = Field(None, max_length=200, description="Account that pays.")
+    parallel_env: str | None = Field(None, max_length=200, description="Parallel environment of SGE, or hosts of LSF.")
+
+    def scheduler_options(self) -> dict[str, Any]:
+        """Return what also the jobs of the learning must ask for."""
+        return {} if self.parallel_env is None else {"resources": {"parallel_env": self.parallel_env}}
 
     def options(self) -> dict[str, Any]:
         """Return them as AiiDA takes them."""
         own = self.model_dump(include={"max_wallclock_seconds", "queue_name", "account"}, exclude_none=True)
-        resources = {"num_machines": self.machines, "num_mpiprocs_per_machine": self.mpi_processes}
+        counts = {"num_machines": self.machines, "num_mpiprocs_per_machine": self.mpi_processes}
+        resources = {**self.scheduler_options().get("resources", {}), **counts}
         return {**own, "resources": resources, "withmpi": self.machines * self.mpi_processes > 1}
 
 
@@ -141,9 +150,8 @@ class CampaignSettings(BaseModel):
     @field_validator("elements")
     @classmethod
     def _are_elements(cls, value: dict[str, ElementSettings]) -> dict[str, ElementSettings]:
-        unknown = [symbol for symbol in value if not atomic_numbers.get(symbol)]
-        if unknown:
-            raise ValueError(f"{', '.join(unknown)}: no chemical symbol")
+        for symbol in value:
+            check_symbol(symbol)
         return value
 
     @field_validator("potentials", "references", mode="before")

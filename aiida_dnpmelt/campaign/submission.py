@@ -28,7 +28,8 @@ from aiida_dnpmelt.campaign.modes import Load, builder_of, load_of, problem_of
 from aiida_dnpmelt.campaign.states import CUT_SUBMISSION, CellState, group_label, never_begun, states
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import lattice_name
-from aiida_dnpmelt.provenance.query import melting_points
+from aiida_dnpmelt.provenance.query import MeltingPoint, melting_points
+from aiida_dnpmelt.workchains.launch_checks import Review, review
 
 PATIENCE = 60.0
 """Seconds in which the daemon takes up what was submitted to it."""
@@ -55,18 +56,25 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
-def check(campaign: Campaign) -> None:
-    """Check all cells before any is submitted.
+def check(campaign: Campaign) -> list[str]:
+    """Check all cells before any is submitted, and return what is odd about them in words.
 
     :raises ValueError: if inputs are refused, or those of a cell are not the ones that it was submitted with.
     """
-    problems, changed = [], []
+    problems: list[str] = []
+    changed: list[str] = []
+    odd: dict[str, list[Cell]] = {}
     for each in states(campaign.settings.name, campaign.cells):
         builder = builder_of(campaign, each.cell)
         problem = problem_of(builder)
         if problem is not None:
             problems.append(f"{each.cell}: {problem}")
-        elif each.node is not None and each.state != "failed":
+        elif each.node is None or each.state == "failed":
+            found = _review(campaign, each.cell, builder)
+            problems += [f"{each.cell}: {words}" for words in found.refused]
+            for words in found.odd:
+                odd.setdefault(words, []).append(each.cell)
+        else:
             changed += [f"{each.cell}, work chain {each.node.pk}: {key}" for key in changes(builder, each.node)]
     if problems:
         raise ValueError("\n".join(dict.fromkeys(problems)))
@@ -76,6 +84,21 @@ def check(campaign: Campaign) -> None:
             + "\nThese cells were submitted with other settings. Give the campaign another name, or take "
             "the settings back: one table has one kind of numbers"
         )
+    return [f"{cells[0]}{_and_others(cells)}: {words}" for words, cells in odd.items()]
+
+
+def _review(campaign: Campaign, cell: Cell, builder: ProcessBuilder) -> Review:
+    """Return what of the inputs of a cell cannot be meant, and what is odd.
+
+    A first guess follows from cells that are submitted before it, and from melting points that there are.
+    """
+    first = next(each for each in campaign.cells if (each.element, each.checksum) == (cell.element, cell.checksum))
+    guess_follows = cell != first or bool(_known_points(cell, builder.structure))
+    return review(builder, campaign.settings.elements[cell.element].any_crystal, guess_follows)
+
+
+def _and_others(cells: Sequence[Cell]) -> str:
+    return f" and {len(cells) - 1} other{'s' if len(cells) > 2 else ''}" if len(cells) > 1 else ""
 
 
 def forecast(campaign: Campaign, cells: Sequence[Cell]) -> list[Load]:
@@ -133,15 +156,20 @@ class Submitter:
 
 def guess_of(cell: Cell, structure: orm.StructureData, pressure: orm.Float) -> orm.Float | None:
     """Return a first guess of T_m in K, made from the melting points of the potential and lattice; None without any."""
+    points = _known_points(cell, structure)
+    if not points:
+        return None
+    return guess_from_points(pressure, **{f"point_{point.node_pk}": orm.load_node(point.node_pk) for point in points})
+
+
+def _known_points(cell: Cell, structure: orm.StructureData) -> list[MeltingPoint]:
+    """Return the melting points of the potential and lattice of a cell, at any pressure."""
     lattice = lattice_name(structure.get_ase())
-    points = [
+    return [
         point
         for point in melting_points(cell.element, potential=cell.checksum)
         if point.lattice == lattice and point.melting_temperature_k is not None and not point.of_study
     ]
-    if not points:
-        return None
-    return guess_from_points(pressure, **{f"point_{point.node_pk}": orm.load_node(point.node_pk) for point in points})
 
 
 def changes(builder: ProcessBuilder, node: orm.WorkChainNode) -> list[str]:

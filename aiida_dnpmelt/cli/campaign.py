@@ -48,8 +48,9 @@ def run(file: Path, dry_run: bool, once: bool, retry_failed: bool, output_format
     from aiida_dnpmelt.cli.launch_inputs import check_daemon
 
     try:
-        whole = load_campaign(read_settings(file), file.parent)
-        check(whole)
+        whole = load_campaign(read_settings(file), file.parent, dry_run)
+        for line in check(whole):
+            click.echo(f"[!] {line}", err=True)
         if dry_run:
             _print_forecast(whole, retry_failed, output_format)
             return

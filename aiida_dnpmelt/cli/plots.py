@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from .outputs import check_output
+
 FORMATS = (".svg", ".png", ".pdf")
 
 
@@ -22,6 +24,7 @@ def check_plot(path: Path | None, force: bool) -> None:
         raise click.ClickException(f"--plot: '{path}' ends in '{path.suffix}', it can be one of {', '.join(FORMATS)}")
     if path.exists() and not force:
         raise click.ClickException(f"{path} exists: choose another file by --plot, or overwrite it by --force")
+    check_output(path, "--plot")
 
 
 def draw(write: Callable[[Any, Path], None], what: Any, path: Path) -> None:

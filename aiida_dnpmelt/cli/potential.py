@@ -10,7 +10,7 @@ import click
 
 from .benchmarks import potential_benchmark
 from .nodes import stored_frames, stored_potential
-from .options import format_option, profile_option, storing_profile_option
+from .options import ELEMENT, format_option, profile_option, storing_profile_option
 from .plots import check_plot, draw
 from .tables import FORMATS, echo, echo_rows
 
@@ -41,7 +41,7 @@ potential.add_command(potential_benchmark)
 
 
 @potential.command("list")
-@click.option("--element", help="Only potentials that know this element.")
+@click.option("--element", type=ELEMENT, help="Only potentials that know this element.")
 @format_option(*FORMATS)
 @profile_option
 def potential_list(element: str | None, output_format: str) -> None:

@@ -17,12 +17,12 @@ from aiida_dnpmelt.cli.launch_inputs import (
     job_options,
     launch_chain,
     load_code,
-    load_structure,
     potential_of,
     usual_code,
 )
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
+from aiida_dnpmelt.cli.structures import load_structure
 from aiida_dnpmelt.cli.tables import aligned, echo, echo_rows
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
         study["repetitions"] = [list(counts) for counts in values["sizes"]]
     if values["at_once"] is not None:
         study["at_once"] = values["at_once"]
-    potential = potential_of(values["potential"], values["potential_file"])
+    potential = potential_of(values)
     builder = FiniteSizeWorkChain.get_builder_from_protocol(
         load_code(values["code"] or usual_code(potential)),
         load_structure(values["element"], values["lattice"], values["structure_file"]),

@@ -16,12 +16,12 @@ from aiida_dnpmelt.cli.launch_inputs import (
     job_options,
     launch_chain,
     load_code,
-    load_structure,
     potential_of,
     usual_code,
 )
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
+from aiida_dnpmelt.cli.structures import load_structure
 from aiida_dnpmelt.cli.tables import FORMATS, echo, echo_rows
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
         overrides["pressures_gpa"] = list(values["pressures"])
     if values["reach"] is not None:
         overrides["sweep"] = {"reach_gpa": values["reach"]}
-    potential = potential_of(values["potential"], values["potential_file"])
+    potential = potential_of(values)
     builder = PressureSweepWorkChain.get_builder_from_protocol(
         load_code(values["code"] or usual_code(potential)),
         load_structure(values["element"], values["lattice"], values["structure_file"]),
@@ -91,7 +91,7 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
     for pressure, file in values["structures"]:
         if pressure not in pressures:
             raise ValueError(f"--structure-at: {pressure:g} GPa is not one of the pressures {pressures}")
-        others[name_of(POINT, pressures.index(pressure))] = load_structure(None, None, file)
+        others[name_of(POINT, pressures.index(pressure))] = load_structure(values["element"], None, file)
     if others:
         builder.structures = others
     builder.metadata.label = f"{builder.structure.get_formula(mode='hill_compact')}_sweep".lower()

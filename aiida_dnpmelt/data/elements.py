@@ -6,13 +6,16 @@ The keys of the column `sources` are those of `SOURCES`.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Literal, cast
 
+from ase.data import atomic_names, chemical_symbols
 from ase.units import kB, kJ, mol
 
 Lattice = Literal["fcc", "bcc", "hcp", "diamond", "other"]
@@ -72,6 +75,16 @@ class Element:
         """
         return None if self.fusion_enthalpy is None else self.fusion_enthalpy / (kB * self.melting_temperature)
 
+    def atomic_volume(self, lattice: str) -> float | None:
+        """Return the volume of an atom in a lattice of the element in cubic Angstrom, None if the table lacks it."""
+        try:
+            a, c = self.lengths(lattice)
+        except ValueError:
+            return None
+        if lattice == "hcp":
+            return None if c is None else math.sqrt(3) / 4 * a**2 * c
+        return a**3 / {"bcc": 2, "fcc": 4, "diamond": 8}[lattice]
+
     def lengths(self, lattice: str) -> tuple[float, float | None]:
         """Return a and c in Angstrom of a lattice of the element; c is None but for hcp.
 
@@ -96,7 +109,27 @@ def element(symbol: str) -> Element:
         return elements()[symbol]
     except KeyError:
         known = " ".join(elements())
-        raise ValueError(f"element '{symbol}' is not in the table, which has: {known}") from None
+        raise ValueError(f"element '{symbol}' is not in the table{meant(symbol)}, which has: {known}") from None
+
+
+def check_symbol(text: str) -> None:
+    """Check that a text is a chemical symbol.
+
+    :raises ValueError: if it is none; it names the one that may be meant.
+    """
+    if text not in chemical_symbols[1:]:
+        raise ValueError(f"'{text}' is no chemical symbol{meant(text)}")
+
+
+def meant(text: str) -> str:
+    """Return which chemical symbol may be meant by a text that is none, as the end of a sentence; empty if none may."""
+    if text in chemical_symbols[1:]:
+        return ""
+    names = {name.lower(): symbol for name, symbol in zip(atomic_names, chemical_symbols, strict=False) if name}
+    names |= {"aluminum": "Al", "cesium": "Cs", "sulfur": "S", "wolfram": "W"}
+    names |= {symbol.lower(): symbol for symbol in chemical_symbols[1:]}
+    found = get_close_matches(text.strip().lower(), names, n=1, cutoff=0.8)
+    return f", {names[found[0]]} may be meant" if found else ""
 
 
 @cache

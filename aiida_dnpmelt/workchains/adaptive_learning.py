@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, if_, while_
 
 from aiida_dnpmelt.calculations.initial_frames import initial_frames
+from aiida_dnpmelt.calculations.job_resources import fitted_options
 from aiida_dnpmelt.calculations.lammps_exploration import LammpsExplorationCalculation
 from aiida_dnpmelt.calculations.learning import (
     GIVEN,
@@ -24,7 +25,6 @@ from aiida_dnpmelt.calculations.melting_point import tabulated_melting_temperatu
 from aiida_dnpmelt.calculations.structures import coexistence_cell
 from aiida_dnpmelt.calculations.training import frames_arguments
 from aiida_dnpmelt.calculations.validators import fits, may_run, validate_seed
-from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import orthogonal_cell
@@ -38,7 +38,7 @@ from aiida_dnpmelt.workchains.exploration import (
 from aiida_dnpmelt.workchains.learning_inputs import ITERATION, prefix_beside, refusal
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
 from aiida_dnpmelt.workchains.steps import submit_once, why
-from aiida_dnpmelt.workchains.tpc import TPCWorkChain
+from aiida_dnpmelt.workchains.tpc import TPCWorkChain, missing_guess
 from aiida_dnpmelt.workchains.training import TrainingWorkChain
 
 _SECTIONS = ("plan", "training", "warm", "seed")
@@ -153,12 +153,9 @@ class AdaptiveLearningWorkChain(WorkChain):
             cell = orthogonal_cell(inputs["structure"].get_ase())
         except ValueError as exception:
             return f"structure: {exception}"
-        species = set(cell.get_chemical_symbols())
-        if "temperature" not in inputs:
-            try:
-                element(*species)
-            except (TypeError, ValueError) as exception:
-                return f"temperature: a guess of T_m in K is needed, {exception}"
+        problem = missing_guess(inputs)
+        if problem is not None:
+            return problem
         plan = LearningPlan(**inputs["plan"].get_dict())
         if not inputs.get("frames") and not plan.first_frames:
             if not inputs.get("potentials"):
@@ -177,6 +174,7 @@ class AdaptiveLearningWorkChain(WorkChain):
         protocol: str | None = None,
         overrides: Mapping[str, Any] | None = None,
         labeller: str = "dnpmelt.label_reference",
+        options: Mapping[str, Any] | None = None,
     ) -> ProcessBuilder:
         """Return a builder with the settings of a protocol.
 
@@ -186,6 +184,7 @@ class AdaptiveLearningWorkChain(WorkChain):
         :param protocol: ``balanced`` (default), ``fast`` or ``paper``; of the training as well.
         :param overrides: values over the protocol's, in its sections ``plan``, ``training``, ``warm``, ``seed``.
         :param labeller: entry point of the work chain that labels frames.
+        :param options: options of all jobs, such as ``account``, or ``resources`` with the ``parallel_env`` of SGE.
         :raises ValueError: for an unknown protocol or section.
         """
         values = load_protocol("adaptive_learning", protocol)
@@ -194,7 +193,7 @@ class AdaptiveLearningWorkChain(WorkChain):
             raise ValueError(f"overrides: {', '.join(sorted(unknown))} unknown, there are {', '.join(_SECTIONS)}")
         values = merge(values, dict(overrides or {}))
         training = TrainingWorkChain.get_builder_from_protocol(
-            training_code, {}, values["name"], values.get("training", {})
+            training_code, {}, values["name"], values.get("training", {}), options
         )
         del training["frames"]
         builder = cls.get_builder()
@@ -206,8 +205,12 @@ class AdaptiveLearningWorkChain(WorkChain):
         builder.protocol = orm.Str(values["name"])
         builder.training = training._inputs(prune=True)
         builder.exploration.code = lammps_code
+        builder.exploration.metadata.options = fitted_options(lammps_code, options or {})
         builder.labeller = orm.Str(labeller)
         builder.labelling = dict(labelling)
+        of_labels = fitted_options(labelling["code"], options or {}) if "code" in labelling else {}
+        if of_labels:
+            builder.labelling_options = orm.Dict(of_labels)
         return builder
 
     def setup(self) -> None:

@@ -23,9 +23,10 @@ from aiida_dnpmelt.calculations.cohesive_energy import (
     static_label,
 )
 from aiida_dnpmelt.calculations.cohesive_settings import VaspCohesiveSettings
+from aiida_dnpmelt.calculations.job_resources import fitted_options, takes_resources, vasp_options
 from aiida_dnpmelt.calculations.lammps_properties import validate_crystal
 from aiida_dnpmelt.calculations.properties_settings import PropertiesSettings
-from aiida_dnpmelt.calculations.validators import explain, fits, may_run
+from aiida_dnpmelt.calculations.validators import both, explain, fits, may_run, runs
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.cohesion import RELATIONS
 from aiida_dnpmelt.physics.crystals import lattice_name
@@ -106,7 +107,7 @@ class CohesiveEnergyWorkChain(WorkChain):
             help="Relation that the estimate of T_m is from: `corrected`, `as_printed` or `all`.",
         )
         spec.input("job.metadata.options", valid_type=dict, required=False, non_db=True, help="Options of the jobs.")
-        spec.inputs.validator = cls.validate_inputs
+        spec.inputs.validator = both(takes_resources, cls.validate_inputs)
         spec.outline(cls.setup, cls.run_jobs, cls.inspect_jobs, cls.results)
         spec.output("cohesive_energy", valid_type=orm.Dict, help="The result, see the reference of the schema.")
         spec.exit_code(401, "ERROR_BULK_FAILED", message="There is no energy of the crystal. {reason}")
@@ -118,8 +119,9 @@ class CohesiveEnergyWorkChain(WorkChain):
         of_vasp = [name for name in _OF_VASP if name in inputs]
         if ("potential" in inputs) == bool(of_vasp):
             return "potential: give either a potential, or `vasp` and `potential_family`"
-        if "structure" not in inputs:
-            return None
+        problem = runs("LAMMPS" if "potential" in inputs else "VASP")(inputs.get("code"), None)
+        if problem is not None or "structure" not in inputs:
+            return problem
         if "potential" in inputs:
             return validate_species(inputs, _) or _validate_atom(inputs)
         if len(of_vasp) < len(_OF_VASP) or "atom_energy" in inputs:
@@ -169,8 +171,9 @@ class CohesiveEnergyWorkChain(WorkChain):
             builder.potential_family = orm.Str(potential_family)
         if potential_mapping:
             builder.potential_mapping = orm.Dict(dict(potential_mapping))
-        if options:
-            builder.job = {"metadata": {"options": dict(options)}}
+        given = fitted_options(code, options or {})
+        if given:
+            builder.job = {"metadata": {"options": given}}
         return builder
 
     def setup(self) -> None:
@@ -264,7 +267,7 @@ class CohesiveEnergyWorkChain(WorkChain):
             "potential_family": self.inputs.potential_family,
             "potential_mapping": orm.Dict(_mapping(self.inputs, symbols)),
             "settings": orm.Dict({"parser_settings": {"check_ionic_convergence": False}}),
-            "calc": {"metadata": {"options": {"resources": {"num_machines": 1}, "withmpi": True, **self._options()}}},
+            "calc": {"metadata": {"options": vasp_options(self.inputs.code, self._options())}},
         }
 
     def _options(self) -> dict[str, Any]:

@@ -126,6 +126,7 @@ class MeltingWorkChain(WorkChain):
         overrides: Mapping[str, Any] | None = None,
         teacher: bool = False,
         labeller: str = "dnpmelt.label_reference",
+        options: Mapping[str, Any] | None = None,
     ) -> ProcessBuilder:
         """Return a builder with the settings of a protocol.
 
@@ -137,6 +138,7 @@ class MeltingWorkChain(WorkChain):
             ``correction`` and ``seed``.
         :param teacher: whether the T_m of the reference is computed as well; it must be a potential.
         :param labeller: entry point of the work chain that labels frames.
+        :param options: options of all jobs, such as ``account``, or ``resources`` with the ``parallel_env`` of SGE.
         :raises ValueError: for an unknown protocol or section.
         """
         values = load_protocol("melting", protocol)
@@ -146,16 +148,16 @@ class MeltingWorkChain(WorkChain):
         name = values["name"]
         values = merge(values, dict(overrides or {}))
         learning = AdaptiveLearningWorkChain.get_builder_from_protocol(
-            training_code, lammps_code, structure, labelling, name, values.get("learning", {}), labeller
+            training_code, lammps_code, structure, labelling, name, values.get("learning", {}), labeller, options
         )
         builder = cls.get_builder()
         builder.structure = structure
         builder.learning = _without_shared(learning)
         coexistence = TPCWorkChain.get_builder_from_protocol
-        builder.tpc = _without_shared(coexistence(lammps_code, structure, None, name, values.get("tpc")))
+        builder.tpc = _without_shared(coexistence(lammps_code, structure, None, name, values.get("tpc"), options))
         if teacher:
             builder.teacher = labelling["potential"]
-            own = coexistence(labelling["code"], structure, None, name, values.get("teacher_tpc"))
+            own = coexistence(labelling["code"], structure, None, name, values.get("teacher_tpc"), options)
             builder.teacher_tpc = _without_shared(own)
         builder.correction = orm.Dict(values["correction"])
         builder.seed = orm.Int(values["seed"])

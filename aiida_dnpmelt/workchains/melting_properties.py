@@ -16,6 +16,7 @@ from aiida_dnpmelt.calculations.bulk_phases import (
     quantity_of,
 )
 from aiida_dnpmelt.calculations.coexistence_settings import ONE_PHASE, CoexistenceSettings
+from aiida_dnpmelt.calculations.job_resources import fitted_options
 from aiida_dnpmelt.calculations.known_points import Wanted, known_flaw, no_melting_point
 from aiida_dnpmelt.calculations.lammps_job import missing_species
 from aiida_dnpmelt.calculations.melting_point import SCHEMA as POINT_SCHEMA
@@ -138,7 +139,7 @@ class MeltingPropertiesWorkChain(WorkChain):
         builder.parameters = orm.Dict(values["run"])
         builder.seed = orm.Int(values["seed"])
         builder.coexistence.calc.code = code
-        builder.coexistence.calc.metadata.options = dict(options or {})
+        builder.coexistence.calc.metadata.options = fitted_options(code, options or {})
         return builder
 
     def run_phases(self) -> None:

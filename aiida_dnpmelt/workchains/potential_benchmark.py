@@ -9,10 +9,11 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain
 from pydantic import ValidationError
 
+from aiida_dnpmelt.calculations.job_resources import fitted_options, takes_resources
 from aiida_dnpmelt.calculations.lammps_job import missing_species
 from aiida_dnpmelt.calculations.properties import GIVEN, OTHER, property_table, validate_values
 from aiida_dnpmelt.calculations.properties_settings import PropertiesSettings
-from aiida_dnpmelt.calculations.validators import explain, may_run
+from aiida_dnpmelt.calculations.validators import both, explain, may_run, runs
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.workchains.properties import PropertiesWorkChain, validate_species
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
@@ -43,7 +44,7 @@ class PotentialBenchmarkWorkChain(WorkChain):
         spec.input(
             "reference_code",
             valid_type=orm.AbstractCode,
-            validator=may_run,
+            validator=both(may_run, runs("LAMMPS")),
             required=False,
             help="LAMMPS that runs it, if not `code`.",
         )
@@ -62,7 +63,7 @@ class PotentialBenchmarkWorkChain(WorkChain):
             default=lambda: orm.Str("custom"),
             help="Name of the protocol that the settings come from.",
         )
-        spec.inputs.validator = cls.validate_inputs
+        spec.inputs.validator = both(takes_resources, cls.validate_inputs)
         spec.outline(cls.setup, cls.run_jobs, cls.inspect_jobs, cls.results)
         spec.output("table", valid_type=orm.Dict, help="Properties beside references, with relative errors.")
         spec.output("properties", valid_type=orm.Dict, help="Properties of the potential.")
@@ -114,7 +115,7 @@ class PotentialBenchmarkWorkChain(WorkChain):
         builder.code, builder.structure, builder.potential = code, structure, potential
         builder.settings = orm.Dict(settings)
         builder.protocol = orm.Str(found["name"])
-        builder.job.metadata.options = dict(options or {})
+        builder.job.metadata.options = fitted_options(code, options or {})
         if reference_potential is not None:
             builder.reference_potential = reference_potential
         if reference_code is not None:

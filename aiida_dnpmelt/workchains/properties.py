@@ -16,10 +16,12 @@ from aiida.engine import (
     while_,
 )
 
+from aiida_dnpmelt.calculations.job_resources import takes_resources
 from aiida_dnpmelt.calculations.lammps_job import EXPLODED, NO_OUTPUT, REFUSED, exit_codes_of, missing_species
 from aiida_dnpmelt.calculations.lammps_properties import LammpsPropertiesCalculation, validate_crystal
 from aiida_dnpmelt.calculations.properties import crystal_properties
 from aiida_dnpmelt.calculations.structures import coexistence_cell
+from aiida_dnpmelt.calculations.validators import both
 
 _JOB = LammpsPropertiesCalculation
 
@@ -44,7 +46,7 @@ class PropertiesWorkChain(BaseRestartWorkChain):
             validator=validate_crystal,
             help="Crystal of an element, any cell of it: fcc, bcc, hcp or diamond.",
         )
-        spec.inputs.validator = validate_species
+        spec.inputs.validator = both(takes_resources, validate_species)
         spec.outline(
             cls.setup,
             while_(cls.should_run_process)(cls.run_process, cls.inspect_process),

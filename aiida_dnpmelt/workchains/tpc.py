@@ -13,6 +13,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, appen
 
 from aiida_dnpmelt.calculations.coexistence_settings import ONE_PHASE, CoexistenceSettings
 from aiida_dnpmelt.calculations.coexistence_stages import preparation_time_ps
+from aiida_dnpmelt.calculations.job_resources import fitted_options
 from aiida_dnpmelt.calculations.lammps_coexistence import validate_cell
 from aiida_dnpmelt.calculations.melting_point import (
     Size,
@@ -30,6 +31,7 @@ from aiida_dnpmelt.calculations.validators import (
     validate_pressure,
     validate_repetitions,
     validate_seeds,
+    validate_structure,
 )
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.potential import PotentialData
@@ -64,7 +66,12 @@ class TPCWorkChain(WorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Declare inputs, outline, outputs and exit codes."""
         super().define(spec)
-        spec.input("structure", valid_type=orm.StructureData, help="Crystal that melts, any cell of it.")
+        spec.input(
+            "structure",
+            valid_type=orm.StructureData,
+            validator=validate_structure,
+            help="Crystal that melts, any cell of it.",
+        )
         spec.input("potential", valid_type=PotentialData, validator=may_run, help="Interatomic potential.")
         spec.input(
             "pressure",
@@ -168,9 +175,11 @@ class TPCWorkChain(WorkChain):
             return f"parameters.method: {method!r} runs one phase alone, choose one with two"
         if any(name not in inputs for name in ("structure", "potential", "size")):
             return None
-        atoms = inputs["structure"].get_ase()
+        problem = validate_structure(inputs["structure"], None) or missing_guess(inputs)
+        if problem is not None:
+            return problem
         try:
-            cell = orthogonal_cell(atoms)
+            cell = orthogonal_cell(inputs["structure"].get_ase())
             counts = (
                 inputs["repetitions"].get_list()
                 if "repetitions" in inputs
@@ -178,14 +187,6 @@ class TPCWorkChain(WorkChain):
             )
         except (ValueError, KeyError) as exception:
             return f"structure, size: {exception}"
-        if "temperature" not in inputs:
-            species = set(atoms.get_chemical_symbols())
-            if len(species) != 1:
-                return f"temperature: a guess in K is needed for {atoms.get_chemical_formula()}, which is no element"
-            try:
-                element(*species)
-            except ValueError as exception:
-                return f"temperature: a guess in K is needed, {exception}"
         return validate_cell(cell, counts, inputs["potential"])
 
     @classmethod
@@ -223,7 +224,7 @@ class TPCWorkChain(WorkChain):
         builder.seeds = orm.List(settings["seeds"])
         builder.protocol = orm.Str(settings["name"])
         builder.coexistence.calc.code = code
-        builder.coexistence.calc.metadata.options = dict(options or {})
+        builder.coexistence.calc.metadata.options = fitted_options(code, options or {})
         return builder
 
     def setup(self) -> None:
@@ -366,6 +367,21 @@ class TPCWorkChain(WorkChain):
         name = f"{self.ctx.cell.get_formula()}_{self.inputs.pressure.value:g}gpa_{label}".lower()
         inputs.metadata = {"call_link_label": label, "label": name}
         return self.submit(CoexistenceWorkChain, **inputs)
+
+
+def missing_guess(inputs: Mapping[str, Any]) -> str | None:
+    """Return that a first guess is needed, because there is none in the table; None if it is given, or there is one."""
+    if "temperature" in inputs:
+        return None
+    species = set(inputs["structure"].get_ase().get_chemical_symbols())
+    if len(species) != 1:
+        formula = inputs["structure"].get_formula()
+        return f"temperature: a guess of T_m in K is needed for {formula}, which is no element"
+    try:
+        element(*species)
+    except ValueError as exception:
+        return f"temperature: a guess of T_m in K is needed, {exception}"
+    return None
 
 
 @dataclass(frozen=True)

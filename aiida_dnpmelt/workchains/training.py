@@ -10,6 +10,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, appen
 
 from aiida_dnpmelt.calculations.deepmd_settings import SECTIONS
 from aiida_dnpmelt.calculations.deepmd_train import DeepmdTrainCalculation
+from aiida_dnpmelt.calculations.job_resources import fitted_options
 from aiida_dnpmelt.calculations.training import complete_settings, frames_arguments, summarise_trainings
 from aiida_dnpmelt.calculations.validators import may_run, positive, validate_seeds
 from aiida_dnpmelt.data.frames import FramesData, lacking_labels
@@ -177,7 +178,7 @@ class TrainingWorkChain(WorkChain):
         builder.sel_margin = orm.Float(values["sel_margin"])
         builder.protocol = orm.Str(values["name"])
         builder.training.calc.code = code
-        for name, value in (options or {}).items():
+        for name, value in fitted_options(code, options or {}).items():
             builder.training.calc.metadata.options[name] = value
         return builder
 

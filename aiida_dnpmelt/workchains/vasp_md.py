@@ -46,7 +46,7 @@ class VaspMdWorkChain(VaspWorkChain):
             validator=positive("temperature", "K", 20_000),
             help="Temperature in K that the frames are from or meant for.",
         )
-        guard_job(spec)
+        guard_job(spec, "VASP")
         spec.inputs["max_iterations"].default = lambda: orm.Int(_MOST_PIECES)
         for port in spec.outputs.values():
             port.required = False  # a job that was cut has not all of them

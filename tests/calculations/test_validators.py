@@ -9,6 +9,7 @@ import pytest
 from aiida import orm
 from aiida.plugins import CalculationFactory, WorkflowFactory
 from aiida.plugins.entry_point import get_entry_point_names
+from ase.build import bulk, fcc111
 from report.stored_melting import potential
 
 from aiida_dnpmelt.data.potential import PotentialData
@@ -61,3 +62,41 @@ def test_what_came_by_an_archive_is_refused(load, name, foreign):
             assert "came by an archive" in str(problem), f"{name}: {path} takes it"
             checked.append(path)
     assert checked, f"{name} runs nothing"
+
+
+@pytest.mark.parametrize(("load", "name"), PROCESSES)
+def test_codes_of_another_program_are_refused(load, name, localhost):
+    """The cohesive energy takes LAMMPS or VASP, by its other inputs."""
+    if name == "dnpmelt.cohesive_energy":
+        return
+    other = orm.InstalledCode(
+        computer=localhost, filepath_executable="/opt/pw.x", label="pw", default_calc_job_plugin="quantumespresso.pw"
+    )
+    for path, port in ports(load(name).spec().inputs):
+        if orm.AbstractCode in kinds(port):
+            problem = port.validator(other, port)
+            assert problem is not None, path
+            assert "'pw@localhost' runs jobs of quantumespresso.pw (/opt/pw.x)" in problem
+
+
+def mixed(**sites: float) -> orm.StructureData:
+    structure = orm.StructureData(cell=[[3.6, 0, 0], [0, 3.6, 0], [0, 0, 3.6]])
+    structure.append_atom(position=(0, 0, 0), symbols=list(sites), weights=list(sites.values()), name="Cu1")
+    return structure
+
+
+@pytest.mark.parametrize(
+    "name", ["dnpmelt.tpc", "dnpmelt.adaptive_learning", "dnpmelt.melting", "dnpmelt.pressure_sweep"]
+)
+def test_structures_that_are_no_crystals_are_refused(aiida_profile, name):
+    port = WorkflowFactory(name).spec().inputs["structure"]
+    slab = orm.StructureData(ase=fcc111("Cu", (1, 1, 3), vacuum=10.0, periodic=True))
+    for structure, words in (
+        (mixed(Cu=0.6, Ni=0.4), "a site is occupied in part (Cu 0.6, Ni 0.4)"),
+        (mixed(Cu=0.9), "a site is occupied in part (Cu 0.9)"),
+        (slab, "without atoms along c"),
+    ):
+        problem = port.validator(structure, port)
+        assert problem is not None
+        assert words in problem
+    assert port.validator(orm.StructureData(ase=bulk("Cu")), port) is None

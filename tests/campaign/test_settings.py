@@ -59,7 +59,7 @@ REFUSED = {
         "",
     ),
     "no element": ({"elements": []}, "elements: Dictionary should have at least 1 item", ""),
-    "no symbol": ({"elements": ["Cux"]}, "elements: Cux: no chemical symbol", ""),
+    "no symbol": ({"elements": ["cu"]}, "elements: 'cu' is no chemical symbol, Cu may be meant", ""),
     "symbol twice": ({"elements": ["Cu", "Cu"]}, "elements: Cu given twice", ""),
     "elements in a word": ({"elements": "Cu"}, "elements: Input should be a valid dictionary (got 'Cu')", ""),
     "a alone": ({"elements": {"Cu": {"a_angstrom": 3.3}}}, "elements.Cu: a_angstrom: it goes with lattice", ""),

@@ -8,6 +8,7 @@ import pytest
 from aiida import orm
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
+from ase.build import bulk
 from campaigns import SMALL, load
 from provenance.stored_points import POINT
 from provenance.stored_points import store as store_point
@@ -161,3 +162,56 @@ def test_files_of_locks_lie_in_the_folder_of_aiida(aiida_profile, aiida_config):
     with locked("x"):
         files = list((Path(aiida_config.dirpath) / "aiida-dnpmelt").glob("*.lock"))
     assert files
+
+
+UNKNOWN = {"elements": ["Cu"], "potentials": {"Cu": "Cu_smf7.eam"}}
+"""A potential without melting points that a guess would follow from."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {**UNKNOWN, "pressures_gpa": [900]},
+            "Cu 900 GPa .*: temperature: a first guess in K is needed at 900",
+        ),
+        ({"elements": {"Cu": {"temperature_k": 1}}}, "temperature: 1 K is outside the allowed range 339 to 5431 K"),
+        ({"options": {"mpi_processes": 5000}}, "5000 MPI processes of a job on computer 'localhost'"),
+        ({"options": {"machines": 3000}}, "3000 MPI processes of a job on computer 'localhost'"),
+        (
+            {"overrides": {"size": {"minimum_atoms": None, "by_atoms_in_cell": {4: [12, 6, 6]}}}},
+            "along z it must be 25 Angstrom or more",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_cell(aiida_profile, lmp_code, tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        check(load(tmp_path, name="odd", **changes))
+
+
+def test_cells_whose_guess_follows_from_lower_pressures_are_taken_and_what_is_odd_is_told_once(
+    aiida_profile, lmp_code, tmp_path
+):
+    odd = check(load(tmp_path, name="odd", elements=["Cu"], pressures_gpa=[0, -2, 200, 900]))
+    assert [line for line in odd if "make a cell of" in line] == [odd[0]]
+    assert odd[0].startswith("Cu 0 GPa Cu_u3.eam and 3 others: size: [")
+    assert "Cu -2 GPa Cu_u3.eam: pressure: -2 GPa stretches crystal and melt" in odd[1]
+    assert len(odd) == 2
+
+
+def test_crystal_of_a_file_may_be_asked_for_as_it_is(aiida_profile, lmp_code, tmp_path):
+    atoms = bulk("Cu", cubic=True).repeat(3)
+    del atoms[0]
+    atoms.write(tmp_path / "vacancy.cif")
+    size = {"minimum_atoms": 1700, "by_atoms_in_cell": None}
+    given = {"structure": "vacancy.cif", "temperature_k": 1300}
+    overrides = {"size": size}
+    with pytest.raises(ValueError, match="Cu107 is none of fcc, bcc, hcp, diamond"):
+        check(load(tmp_path, name="odd", elements={"Cu": given}, overrides=overrides))
+    odd = check(load(tmp_path, name="odd", elements={"Cu": {**given, "any_crystal": True}}, overrides=overrides))
+    assert "it is taken as it is" in odd[0]
+
+
+def test_codes_of_another_kind_are_refused_by_their_key(aiida_profile, lmp_code, dp_code, tmp_path):
+    with pytest.raises(ValueError, match=r"codes\.lammps: 'dp@localhost' runs DeePMD-kit"):
+        load(tmp_path, name="odd", codes={"lammps": "dp@localhost"})

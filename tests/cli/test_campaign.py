@@ -68,7 +68,7 @@ def test_dry_run_tells_what_each_cell_takes_and_submits_nothing(run):
 
 
 def test_dry_run_as_json_adds_up_to_the_total(run):
-    records = json.loads(run("--dry-run", "--format", "json").output)
+    records = json.loads(run("--dry-run", "--format", "json").stdout)
     assert [(record["pressure_gpa"], record["state"], record["jobs"]) for record in records] == [
         (0.0, "missing", 1),
         (1.0, "missing", 1),

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from aiida.orm import load_node
+from aiida.orm import ProcessNode, QueryBuilder, load_node
 from click.testing import CliRunner, Result
 from physics.synthetic_frames import copper_frames
 from vasp_files import vasprun
@@ -36,6 +36,21 @@ def test_import_twice_makes_one_node(imports, potentials_folder, tmp_path):
     assert again.exit_code == 0
     assert f"[OK] potential {node.pk}: platinum" in again.output
     assert "It was stored before" in again.output
+
+
+def test_what_lammps_leaves_out_of_a_file_is_told_and_kept(imports, potentials_folder, tmp_path, aiida_profile):
+    path = tmp_path / "more.eam"
+    path.write_text((potentials_folder / "Pt_u3.eam").read_text() + "\nfitted in a hurry\n")
+    result = imports("potential", str(path))
+    assert result.exit_code == 0, result.output
+    assert "[!] line 306: LAMMPS leaves out 'fitted in a hurry' and what follows after the last table." in result.output
+    assert len(PotentialData.find(path).remarks) == 1
+
+
+def test_import_of_a_potential_of_the_lammps_package_by_its_name(imports):
+    result = imports("potential", "Ag_u3.eam", "--label", "silver")
+    assert result.exit_code == 0, result.output
+    assert "Ag_u3.eam is taken from the LAMMPS package" in result.output
 
 
 def test_import_with_a_pair_style_of_choice(imports, potentials_folder):
@@ -179,3 +194,13 @@ def test_repository_is_taken_in_with_a_table_of_what_does_not_fit(imports, tmp_p
     nothing = imports("repository", str(tmp_path / "empty"))
     assert nothing.exit_code == 1
     assert "holds no models and no labelled frames" in nothing.output
+
+
+def test_code_of_another_program_is_refused_before_a_job(imports, lmp_code, tmp_path):
+    (tmp_path / "graph.pb").write_bytes(b"some model that nobody has seen")
+    before = QueryBuilder().append(ProcessNode).count()
+    result = imports("potential", str(tmp_path / "graph.pb"), "--code", lmp_code.full_label)
+    assert result.exit_code == 1
+    assert f"'{lmp_code.full_label}' runs LAMMPS (" in result.output
+    assert "DeePMD-kit is needed" in result.output
+    assert QueryBuilder().append(ProcessNode).count() == before

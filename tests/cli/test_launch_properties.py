@@ -52,7 +52,7 @@ def test_dry_run_of_a_cohesive_energy(launch, make_vasp, potcar_family):
 @pytest.mark.parametrize(
     ("command", "arguments", "changes", "message"),
     [
-        ("benchmark", (), {"element": "Qq"}, "element 'Qq' is not in the table"),
+        ("benchmark", (), {"element": "Qq"}, "--element: 'Qq' is no chemical symbol"),
         ("benchmark", (), {"element": "Al"}, "potential: it has no Al, it knows Cu"),
         ("benchmark", (), {"element": "Sb"}, "--element: the table has no lattice of Sb"),
         ("benchmark", (), {"file": None}, "give either --potential or --potential-file"),
@@ -60,6 +60,7 @@ def test_dry_run_of_a_cohesive_energy(launch, make_vasp, potcar_family):
         ("benchmark", ("--reference-code", "lmp@localhost"), {}, "--reference-code: it goes with --reference"),
         ("benchmark", ("--part", "atom", "--part", "atom"), {}, "parts: atom, atom has one more than once"),
         ("benchmark", ("--code", "lmp@moon"), {}, "there is no code 'lmp@moon'"),
+        ("benchmark", ("--mpi", "640"), {}, "resources: 640 MPI processes of a job on computer 'localhost'"),
         ("cohesive", ("--potcar-family", "PBE"), {}, "--potcar-family: it goes with --vasp-code"),
         ("cohesive", ("--potcar", "Cu_pv"), {}, "--potcar: it goes with --vasp-code"),
         ("cohesive", ("--vasp-code", "lmp@localhost"), {}, "--potential-file: it does not go with --vasp-code"),
@@ -68,7 +69,7 @@ def test_dry_run_of_a_cohesive_energy(launch, make_vasp, potcar_family):
             "cohesive",
             ("--vasp-code", "lmp@localhost", "--potcar-family", "nobody's"),
             {"file": None},
-            "potential_family",
+            "--vasp-code: 'lmp@localhost' runs LAMMPS",
         ),
     ],
 )

@@ -124,16 +124,18 @@ def test_model_is_tested_and_drawn(potential, finished_training, dp_code, tmp_pa
         (["{model}", "{model}"], "holds no labelled frames but is a PotentialData"),
         (["{frames}", "{frames}"], "is no potential but a FramesData"),
         (["{model}", "{frames}", "--code", "dp@nowhere"], "run `aiida-dnpmelt setup`"),
+        (["{model}", "{frames}", "--code", "{lmp}"], "runs LAMMPS"),
         (["{model}", "{frames}", "--plot", "parity.txt"], "it can be one of .svg, .png, .pdf"),
         (["{eam}", "{frames}", "--code", "{code}"], "opens deepmd models only"),
     ],
 )
-def test_what_cannot_be_tested_is_refused(potential, finished_training, copper, dp_code, arguments, message):
+def test_what_cannot_be_tested_is_refused(potential, finished_training, copper, dp_code, lmp_code, arguments, message):
     known = {
         "model": finished_training.outputs.potential.pk,
         "frames": frames_nodes()["cold"].pk,
         "eam": copper.pk,
         "code": dp_code.full_label,
+        "lmp": lmp_code.full_label,
     }
     result = potential("test", *(argument.format(**known) for argument in arguments))
     assert result.exit_code == 1

@@ -192,11 +192,11 @@ class TestLaunch:
             (("--at-once", "0"), {}, "study.at_once: Input should be greater than or equal to 1"),
             (("--pressure", "5000"), {}, "pressure: 5000 GPa is outside the allowed range"),
             (("--temperature", "-1"), {}, "temperature: -1 K is outside the allowed range"),
-            (("--target", "0"), {}, "plan.target_uncertainty_k: Input should be greater than 0"),
+            (("--target", "0"), {}, "plan.target_uncertainty_k: Input should be greater than or equal to 0.1"),
             (("--seed", "3", "--seed", "3"), {}, "must all be different"),
             (("--code", "lmp@moon"), {}, "there is no code 'lmp@moon'"),
             ((), {"element": "Al"}, "potential: it has no Al, it knows Cu"),
-            ((), {"element": "Qq"}, "element 'Qq' is not in the table"),
+            ((), {"element": "Qq"}, "--element: 'Qq' is no chemical symbol"),
         ],
     )
     def test_wrong_input_is_told_and_nothing_is_submitted(self, launch, words, changes, message):

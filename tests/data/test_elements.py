@@ -7,7 +7,7 @@ from ase.data import atomic_numbers, reference_states
 from ase.units import kJ, mol
 from mendeleev.fetch import fetch_table
 
-from aiida_dnpmelt.data.elements import SOURCES, element, elements
+from aiida_dnpmelt.data.elements import SOURCES, check_symbol, element, elements
 from aiida_dnpmelt.physics.crystals import crystal, lattice_name
 
 GROUPS = {"alkali": 5, "alkaline_earth": 5, "d_block": 29, "p_block": 12, "noble_gas": 4}
@@ -133,3 +133,37 @@ def test_unknown_element_is_refused_with_the_list():
 def test_table_cannot_be_changed():
     with pytest.raises(TypeError):
         elements()["Xx"] = element("Cu")
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"),
+    [
+        ("cu", "Cu"),
+        ("CU", "Cu"),
+        ("copper", "Cu"),
+        ("Coper", "Cu"),
+        ("aluminum", "Al"),
+        ("wolfram", "W"),
+        (" Fe", "Fe"),
+    ],
+)
+def test_what_is_no_symbol_is_refused_with_the_one_that_may_be_meant(text, symbol):
+    with pytest.raises(ValueError, match=f"'{text}' is no chemical symbol, {symbol} may be meant"):
+        check_symbol(text)
+    with pytest.raises(ValueError, match=f"element '{text}' is not in the table, {symbol} may be meant"):
+        element(text)
+
+
+def test_what_nothing_is_like_is_refused_without_a_guess():
+    for text in ("Qq", "", "X", "42"):
+        with pytest.raises(ValueError, match=f"'{text}' is no chemical symbol$"):
+            check_symbol(text)
+    check_symbol("U")
+
+
+@pytest.mark.parametrize("symbol", [symbol for symbol, data in elements().items() if data.melting_a is not None])
+def test_volume_of_an_atom_is_that_of_its_crystal(symbol):
+    data = element(symbol)
+    cell = crystal(symbol, data.melting_lattice, data.melting_a, data.melting_c)
+    assert data.atomic_volume(data.melting_lattice) == pytest.approx(cell.get_volume() / len(cell))
+    assert data.atomic_volume("other") is None

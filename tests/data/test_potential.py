@@ -253,3 +253,43 @@ def test_lammps_takes_the_species_in_any_order(potentials_folder, tmp_path):
     ]
     assert energies[0] == pytest.approx(energies[1], abs=1e-9)
     assert energies[0] < -3.5
+
+
+def with_a_number_more(path, place: str) -> str:
+    """Give the text of a file of one column with a number more: at the end of a line, on one of its own, at the end."""
+    lines = path.read_text().splitlines()
+    end = 6 + int(lines[4].split()[0])
+    if place == "same line":
+        lines[end - 1] += "  0.0"
+    elif place == "own line":
+        lines.insert(end, "  0.0")
+    else:
+        lines.append("0.0 0.0")
+    return "\n".join(lines)
+
+
+class FileOnly:
+    """A potential that nobody has checked."""
+
+    def __init__(self, path) -> None:
+        self.filename, self.content = path.name, path.read_bytes()
+
+    def lammps_commands(self, filename: str, species: list[str]) -> list[str]:
+        return ["pair_style eam/alloy", f"pair_coeff * * {filename} {' '.join(species)}"]
+
+
+def test_lammps_and_the_reader_agree_on_a_number_too_many(potentials_folder, tmp_path):
+    whole, copper = potentials_folder / "Cu_mishin1.eam.alloy", bulk("Cu", cubic=True)
+    right = energy_per_atom(FileOnly(whole), copper, ["Cu"], tmp_path / "whole")
+    for number, place in enumerate(("same line", "at the end")):
+        file = tmp_path / f"more_{number}.eam.alloy"
+        file.write_text(with_a_number_more(whole, place))
+        assert energy_per_atom(FileOnly(file), copper, ["Cu"], tmp_path / str(number)) == right
+        (remark,) = PotentialData.from_file(file).remarks
+        assert "LAMMPS leaves out '0.0" in remark
+    file.write_text(with_a_number_more(whole, "own line"))
+    misread = energy_per_atom(FileOnly(file), copper, ["Cu"], tmp_path / "misread")
+    assert misread != pytest.approx(right, abs=1e-6)
+    with pytest.raises(ValueError, match="the file goes on with"):
+        PotentialData.from_file(file)
+    assert PotentialData.from_file(whole).remarks == []

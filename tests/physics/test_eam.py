@@ -126,13 +126,17 @@ def replaced(old: str, new: str, pair_style: str = "eam/alloy") -> str:
         (replaced("2.500E-01", "inf"), "eam/alloy", "line 7: the embedding function of Cu .* not finite"),
         (replaced("2.500E-01", "2.5D-01"), "eam/alloy", "line 7: the embedding function of Cu .* not numbers"),
         (replaced("2.500E-01 ", ""), "eam/alloy", r"line 9: the embedding function of Cu \(from line 7\) has 6"),
-        (replaced("2.500E-01", "1 2 3"), "eam/alloy", r"the embedding function of Cu \(from line 7\) has 6 numbers"),
+        (
+            replaced("2.500E-01", "1 2 3"),
+            "eam/alloy",
+            r"line 10: the density of Cu for Cu .* has 8 numbers",
+        ),
         (
             VALID["eam/alloy"][:-10],
             "eam/alloy",
             r"the file ends in the pair function of Ni and Ni \(from line 20\): 7 of 8",
         ),
-        (VALID["eam/alloy"] + "\n1.0 2.0", "eam/alloy", "tables are complete, but the file goes on with '1.0 2.0'"),
+        (VALID["eam/alloy"] + "\n1 2 3 4 5", "eam/alloy", "tables are complete, but the file goes on with '1 2 3 4 5'"),
     ],
 )
 def test_damaged_file_is_refused_with_line_and_reason(text, pair_style, message):
@@ -143,3 +147,64 @@ def test_damaged_file_is_refused_with_line_and_reason(text, pair_style, message)
 def test_a_header_that_promises_too_much_costs_no_memory():
     with pytest.raises(ValueError, match="of 1000000000000 numbers"):
         read(replaced(GRID, f"1000000000000 0.1 8 0.5 {CUTOFF}", "eam"), "eam")
+
+
+ONE_COLUMN = "\n".join(["a", "b", "c", "1 Cu", GRID, "29 63.55 3.615 fcc", *(f"{i}.0" for i in range(N_RHO + 2 * N_R))])
+FIRST_TABLE_ENDS = 6 + N_RHO
+FIVE_COLUMNS = VALID["eam/alloy"]
+
+
+def with_line(text: str, number: int, line: str) -> str:
+    """Give a text with another line after that of a number."""
+    lines = text.splitlines()
+    return "\n".join([*lines[:number], line, *lines[number:]])
+
+
+def longer(text: str, number: int, words: str) -> str:
+    """Give a text with words at the end of a line."""
+    lines = text.splitlines()
+    lines[number - 1] += f" {words}"
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        (longer(ONE_COLUMN, FIRST_TABLE_ENDS, "0.5"), "line 12: LAMMPS leaves out '0.5' at the end of the embedding"),
+        (longer(ONE_COLUMN, 6 + N_RHO + 2 * N_R, "0.5 7"), "LAMMPS leaves out '0.5 7' at the end of the pair function"),
+        (longer(FIVE_COLUMNS, 8, "0.5"), "line 8: LAMMPS leaves out '0.5' at the end of the embedding function of Cu"),
+        (f"{ONE_COLUMN}\n0.0 0.0", "line 29: LAMMPS leaves out '0.0 0.0' and what follows after the last table"),
+        (f"{ONE_COLUMN}\nmade by hand", "LAMMPS leaves out 'made by hand' and what follows"),
+        (f"{FIVE_COLUMNS}\n1.0 2.0", "LAMMPS leaves out '1.0 2.0' and what follows"),
+    ],
+)
+def test_what_lammps_leaves_out_is_read_over_and_told(text, remark):
+    header = read(text, "eam/alloy")
+    assert header.elements in (("Cu",), ("Cu", "Ni"))
+    (told,) = header.remarks
+    assert remark in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        with_line(ONE_COLUMN, FIRST_TABLE_ENDS, "0.0"),
+        with_line(ONE_COLUMN, FIRST_TABLE_ENDS - 2, "0.0"),
+        longer(ONE_COLUMN, FIRST_TABLE_ENDS - 2, "0.0"),
+        with_line(FIVE_COLUMNS, 8, "0.0"),
+        with_line(FIVE_COLUMNS, 7, "0 0 0 0 0"),
+    ],
+)
+def test_a_number_too_many_that_moves_the_others_is_refused(text):
+    with pytest.raises(ValueError, match=r"has \d numbers, but its last line goes on|the file goes on with"):
+        read(text, "eam/alloy")
+
+
+def test_files_of_the_distribution_have_no_remarks(potentials_folder):
+    names = [path.name for path in potentials_folder.iterdir() if path.name.endswith((".eam", ".eam.alloy", ".eam.fs"))]
+    assert len(names) > 20
+    told = {}
+    for name in names:
+        with (potentials_folder / name).open("rb") as handle:
+            told[name] = read_eam(handle, guess_pair_style(name)).remarks
+    assert not {name: remarks for name, remarks in told.items() if remarks}

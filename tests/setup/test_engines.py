@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from aiida_dnpmelt.setup import engines
-from aiida_dnpmelt.setup.engines import Engine, find_command, find_engines, find_lammps, lammps_potentials
+from aiida_dnpmelt.setup.engines import (
+    Engine,
+    find_command,
+    find_engines,
+    find_lammps,
+    lammps_potentials,
+    shipped_like,
+    shipped_potential,
+)
 
 
 def engine(*libraries: str, **variables: str) -> Engine:
@@ -69,3 +77,17 @@ def test_programs_beside_the_interpreter_come_before_those_on_path(tmp_path, mon
     assert find_command("dp") == Path(sys.executable).parent / "dp"
     assert find_command("other") == tmp_path / "other"
     assert find_command("no-such-program") is None
+
+
+def test_potential_of_the_package_is_found_by_its_name_alone(potentials_folder):
+    assert shipped_potential("Cu_mishin1.eam.alloy") == potentials_folder / "Cu_mishin1.eam.alloy"
+    assert shipped_potential("../potentials/Cu_mishin1.eam.alloy") is None
+    assert shipped_potential("Cu_mishin2.eam.alloy") is None
+    assert shipped_potential("") is None
+
+
+def test_names_of_the_package_that_may_be_meant():
+    assert shipped_like("Cu_mishin2.eam.alloy")[0] == "Cu_mishin1.eam.alloy"
+    assert shipped_like("/tmp/cu_MISHIN1.eam.alloy")[0] == "Cu_mishin1.eam.alloy"
+    assert "W_zhou.eam.alloy" in shipped_like("W.eam")
+    assert shipped_like("nothing-of-the-kind.txt") == []

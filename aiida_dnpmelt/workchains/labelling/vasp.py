@@ -10,10 +10,11 @@ from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
 from aiida_vasp.data.potcar import PotcarData
 from pydantic import ValidationError
 
+from aiida_dnpmelt.calculations.job_resources import takes_resources, vasp_options
 from aiida_dnpmelt.calculations.label_settings import LabelSettings
 from aiida_dnpmelt.calculations.lammps_label import LammpsLabelCalculation, starts_of
 from aiida_dnpmelt.calculations.screening import screen_frames
-from aiida_dnpmelt.calculations.validators import explain, fits, may_run
+from aiida_dnpmelt.calculations.validators import both, explain, fits, may_run, runs
 from aiida_dnpmelt.calculations.vasp_frames import (
     LABEL,
     MELT,
@@ -43,7 +44,7 @@ class VaspLabelWorkChain(WorkChain):
         """Declare inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.expose_inputs(LammpsLabelCalculation, include=("frames", "settings", "seed"))
-        spec.input("code", valid_type=orm.AbstractCode, validator=may_run, help="VASP.")
+        spec.input("code", valid_type=orm.AbstractCode, validator=both(may_run, runs("VASP")), help="VASP.")
         spec.input(
             "potential_family",
             valid_type=orm.Str,
@@ -81,7 +82,7 @@ class VaspLabelWorkChain(WorkChain):
             help="Least share of the starting frames whose runs end as planned.",
         )
         spec.input("job.metadata.options", valid_type=dict, required=False, non_db=True, help="Options of the jobs.")
-        spec.inputs.validator = cls.validate_inputs
+        spec.inputs.validator = both(takes_resources, cls.validate_inputs)
 
         spec.outline(
             cls.setup,
@@ -253,7 +254,7 @@ class VaspLabelWorkChain(WorkChain):
 
     def _options(self) -> dict[str, Any]:
         given: dict[str, Any] = dict(self.inputs.get("job", {}).get("metadata", {}).get("options", {}))
-        return {"resources": {"num_machines": 1}, "withmpi": True, **given}
+        return vasp_options(self.inputs.code, given)
 
 
 def _mapping(inputs: Mapping[str, Any], symbols: list[str]) -> dict[str, str]:
