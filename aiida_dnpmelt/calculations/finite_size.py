@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from aiida_dnpmelt.calculations.known_points import no_melting_point
 from aiida_dnpmelt.calculations.melting_point import PAPER_WINDOW_PS, measured, whole_runs
 from aiida_dnpmelt.data.runs import from_node
-from aiida_dnpmelt.physics.crystals import repetitions
+from aiida_dnpmelt.physics.crystals import MOST_ATOMS, repetitions
 from aiida_dnpmelt.physics.error_budget import Measured, mean_of
 from aiida_dnpmelt.physics.estimate import Series, last_window
 from aiida_dnpmelt.physics.finite_size import FEWEST_SIZES, ErrorLaw, SizeEffect, SizeFit, fit_error_law, fit_sizes
@@ -55,8 +55,8 @@ class SizeStudy(BaseModel):
         if not self.fewest_sizes <= len(sizes) <= 100:
             raise ValueError(f"{len(sizes)} sizes given, from {self.fewest_sizes} (fewest_sizes) to 100 can be run")
         for number in self.minimum_atoms or ():
-            if not 1 <= number <= 100_000_000:
-                raise ValueError(f"minimum_atoms: {number} is outside the allowed range 1 to 100000000")
+            if not 1 <= number <= MOST_ATOMS:
+                raise ValueError(f"minimum_atoms: {number} is outside the allowed range 1 to {MOST_ATOMS}")
         for counts in self.repetitions or ():
             if not all(1 <= count <= 1000 for count in counts):
                 raise ValueError(f"repetitions: {list(counts)} must be three whole numbers from 1 to 1000")

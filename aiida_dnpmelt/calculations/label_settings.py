@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+MELT, RELAX, LABEL = "melt", "relax", "label"
+"""Stages of the run from a starting frame."""
+
 
 class LabelSettings(BaseModel):
     """How frames are labelled: as they are, or after a short run from each of them.
@@ -47,3 +50,19 @@ class LabelSettings(BaseModel):
     def in_steps(self, time_ps: float) -> int:
         """Return the number of time steps nearest to ``time_ps`` picoseconds, at least one."""
         return max(1, round(time_ps * 1000 / self.timestep_fs))
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """Return the number of ionic steps of each stage of a DFT run, in order; 0 for a frame as it is.
+
+        The first step of a run is its starting frame, which is not one of the labels.
+        """
+        stages = {}
+        if self.melt_ps > 0:
+            stages = {MELT: self.in_steps(self.melt_ps), RELAX: self.in_steps(self.relax_ps)}
+        return {**stages, LABEL: self.steps + 1 if self.steps else 0}
+
+    @property
+    def ionic_steps(self) -> int:
+        """Return the number of self-consistent cycles that a DFT code computes for a starting frame."""
+        return sum(max(1, steps) for steps in self.stages.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,6 @@ from aiida_dnpmelt.calculations.coexistence_stages import (
     preparation_steps,
     stages_of,
 )
-from aiida_dnpmelt.calculations.job_inputs import inputs_of as inputs_of  # noqa: PLC0414  found here by earlier callers
 from aiida_dnpmelt.calculations.lammps_job import (
     INPUT_FILE,
     OUTPUT_FILE,
@@ -42,7 +42,7 @@ from aiida_dnpmelt.calculations.validators import (
     validate_seed,
 )
 from aiida_dnpmelt.data.potential import PotentialData
-from aiida_dnpmelt.physics.crystals import coupled_lengths, in_plane_reflections
+from aiida_dnpmelt.physics.crystals import MOST_ATOMS, coupled_lengths, in_plane_reflections
 from aiida_dnpmelt.physics.units import gpa_to_bar
 
 SLAB_THICKNESS_ANGSTROM = 3.5
@@ -75,8 +75,19 @@ def validate_job(inputs: Mapping[str, Any], _: Any) -> str | None:
     return validate_cell(inputs["structure"].get_ase(), inputs["repetitions"].get_list(), inputs["potential"])
 
 
+def validate_atoms(cell: Atoms, repetitions: Sequence[int]) -> str | None:
+    """Check that a repeated cell is not larger than what can be run."""
+    number = len(cell) * math.prod(repetitions)
+    if number > MOST_ATOMS:
+        return f"repetitions: {list(repetitions)} make a cell of {number} atoms, at most {MOST_ATOMS} can be run"
+    return None
+
+
 def validate_cell(cell: Atoms, repetitions: Sequence[int], potential: PotentialData) -> str | None:
-    """Check that the potential knows the species, and that the repeated cell is larger than its reach."""
+    """Check that the potential knows the species, and that the repeated cell exceeds its reach and can be run."""
+    too_many = validate_atoms(cell, repetitions)
+    if too_many is not None:
+        return too_many
     missing = missing_species(potential, cell.get_chemical_symbols())
     if missing is not None:
         return missing

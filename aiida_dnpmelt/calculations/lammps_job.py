@@ -14,6 +14,7 @@ from aiida_dnpmelt.calculations.coexistence_script import LOG_FILE
 from aiida_dnpmelt.calculations.job_resources import ONE_PROCESS, takes_resources
 from aiida_dnpmelt.calculations.validators import both, guard_job
 from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.physics.lammps_log import ThermoBlock
 
 INPUT_FILE = "input.in"
 OUTPUT_FILE = "lammps.out"
@@ -102,3 +103,13 @@ def missing_species(potential: PotentialData, species: Sequence[str]) -> str | N
 def core_hours(loops: Sequence[Any]) -> float:
     """Return what runs cost, from the lines at their ends; runs that were cut count nothing."""
     return sum(loop.seconds * loop.processes for loop in loops if loop is not None) / 3600
+
+
+def cpu_hours(blocks: Sequence[ThermoBlock]) -> float | None:
+    """Return the CPU time of the runs of a job, which other work on its cores lengthens less than their wall time.
+
+    :return: None if the log does not tell it of each run that came to its end.
+    """
+    loops = [block.loop for block in blocks if block.loop is not None]
+    times = [loop.seconds * loop.processes * loop.cpu_share for loop in loops if loop.cpu_share is not None]
+    return sum(times) / 3600 if loops and len(times) == len(loops) else None

@@ -17,7 +17,7 @@ from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.runs import from_node, to_node
 from aiida_dnpmelt.physics.assessment import Assessment, assess
-from aiida_dnpmelt.physics.crystals import lattice_name, repetitions
+from aiida_dnpmelt.physics.crystals import MOST_ATOMS, lattice_name, repetitions
 from aiida_dnpmelt.physics.error_budget import Measured, widened
 from aiida_dnpmelt.physics.estimate import Series, last_window
 from aiida_dnpmelt.physics.lattices import LATTICES, share_of
@@ -35,7 +35,7 @@ class Size(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    minimum_atoms: int | None = Field(None, ge=1, le=100_000_000, description="Least number of atoms.")
+    minimum_atoms: int | None = Field(None, ge=1, le=MOST_ATOMS, description="Least number of atoms.")
     aspect: float = Field(2.0, gt=0, le=100, description="Length of the cell along z over its width.")
     by_atoms_in_cell: dict[int, tuple[PositiveInt, PositiveInt, PositiveInt]] | None = Field(
         None, description="Repetitions along x, y, z by the number of atoms of the conventional cell."
@@ -106,7 +106,9 @@ def join_pieces(**nodes: orm.Data) -> dict[str, orm.Data]:
     pieces = [from_node(node) for node in ordered(nodes).values() if isinstance(node, orm.ArrayData)]
     results = [node.get_dict() for node in ordered(nodes).values() if isinstance(node, orm.Dict)]
     sums = {key: sum(result[key] for result in results) for key in ("steps", "atom_steps", "core_hours")}
-    return {"run": to_node(join(pieces)), "results": orm.Dict({**results[-1], **sums})}
+    cpu = [result.get("cpu_hours") for result in results]
+    known = {"cpu_hours": None if None in cpu else sum(cpu)}
+    return {"run": to_node(join(pieces)), "results": orm.Dict({**results[-1], **sums, **known})}
 
 
 @calcfunction
@@ -124,7 +126,8 @@ def assess_runs(
 ) -> dict[str, orm.Data]:
     """Judge all runs, estimate the melting temperature, and say what to run next.
 
-    :param nodes: ``run_001``, ``results_001``, ...: runs or pieces of runs in their order, and what their jobs cost.
+    :param nodes: ``run_001``, ``results_001``, ...: runs or pieces of runs in their order, and what their jobs cost;
+        ``failed_001``, ...: what the jobs of runs cost that failed.
     :return: ``assessment``, ``melting_point`` (see the reference of the schema) and, if more is to be run,
         ``production_time`` (ps) and ``guess_1``, ... (K).
     """

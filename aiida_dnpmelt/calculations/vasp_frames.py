@@ -15,7 +15,7 @@ from ase import Atoms, units
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from numpy.typing import NDArray
 
-from aiida_dnpmelt.calculations.label_settings import LabelSettings
+from aiida_dnpmelt.calculations.label_settings import LABEL, MELT, LabelSettings
 from aiida_dnpmelt.calculations.lammps_label import Start, starts_of
 from aiida_dnpmelt.calculations.vasp_md import VELOCITIES
 from aiida_dnpmelt.calculations.vasp_settings import VaspSettings
@@ -29,20 +29,8 @@ from aiida_dnpmelt.physics.vasprun import VaspRun, read_stream
 Array = NDArray[np.float64]
 
 XML, CONTCAR = "vasprun.xml", "CONTCAR"
-MELT, RELAX, LABEL = "melt", "relax", "label"
 _SAME_ANGSTROM = 1e-6
 """Largest distance of atoms in the last frame of a piece and the first of the next, if they are the same."""
-
-
-def stages_of(settings: LabelSettings) -> dict[str, int]:
-    """Return the number of ionic steps of each stage of a run, in order; none at all for frames as they are.
-
-    The first step of a run is its starting frame, which is not one of the labels.
-    """
-    stages = {}
-    if settings.melt_ps > 0:
-        stages = {MELT: settings.in_steps(settings.melt_ps), RELAX: settings.in_steps(settings.relax_ps)}
-    return {**stages, LABEL: settings.steps + 1 if settings.steps else 0}
 
 
 @calcfunction
@@ -62,7 +50,7 @@ def label_starts(settings: orm.Dict, vasp: orm.Dict, seed: orm.Int, **frames: or
         atoms = Atoms(start.symbols, positions=start.positions, cell=start.cell, pbc=True)
         found[f"structure_{index}"] = orm.StructureData(ase=atoms)
         found[f"kpoints_{index}"] = kpoints_of(atoms, choices)
-        stages = stages_of(label)
+        stages = label.stages
         if stages[LABEL]:
             first = label.melt_factor if MELT in stages else 1.0
             MaxwellBoltzmannDistribution(atoms, temperature_K=first * start.temperature_k, rng=random)
@@ -106,16 +94,18 @@ def join_pieces(phase: orm.Str, temperature: orm.Float, **pieces: orm.FolderData
 
     :param temperature: of the run in K.
     :param pieces: retrieved folders, in the order of their names.
-    :return: ``report`` has the numbers of ``pieces``, ``steps``, ``lost_steps`` (begun, not whole), ``doubled`` and
-        ``not_finite`` frames, the version of VASP, the titles of the POTCAR files, and of each piece its flaw in words.
+    :return: ``report`` has the numbers of ``pieces``, ``steps``, ``electronic_steps``, ``lost_steps`` (begun, not
+        whole), ``doubled`` and ``not_finite`` frames, the version of VASP, the titles of the POTCAR files, and of each
+        piece its flaw in words.
     """
     runs = {name: read_retrieved(pieces[name]) for name in sorted(pieces, key=by_number)}
-    counts: Counter[str] = Counter(pieces=len(runs), doubled=0, not_finite=0, lost_steps=0)
+    counts: Counter[str] = Counter(pieces=len(runs), doubled=0, not_finite=0, lost_steps=0, electronic_steps=0)
     parts: list[LabelledFrames] = []
     converged: list[NDArray[np.bool_]] = []
     last: Array | None = None
     for run in runs.values():
         counts["lost_steps"] += run.lost
+        counts["electronic_steps"] += sum(step.electronic_steps for step in run.steps)
         if not run.steps:
             continue
         arrays = run.arrays()

@@ -13,7 +13,7 @@ from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
 from aiida_dnpmelt.calculations.job_resources import fitted_options
 from aiida_dnpmelt.campaign.cells import Campaign, Cell
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
-from aiida_dnpmelt.provenance.cost import MODEL_SPEED, coexistence_bytes, core_hours, learning_bytes
+from aiida_dnpmelt.provenance.cost import MODEL_SPEED, coexistence_bytes, learning_bytes, speed_of
 from aiida_dnpmelt.workchains.forecasts import forecast_learning, forecast_melting
 from aiida_dnpmelt.workchains.melting import MeltingWorkChain
 from aiida_dnpmelt.workchains.tpc import LaunchForecast, TPCWorkChain, forecast_of
@@ -124,7 +124,7 @@ def _melting(campaign: Campaign, cell: Cell) -> ProcessBuilder:
 
 def _load_of_point(builder: ProcessBuilder) -> Load:
     found = forecast_of(builder)
-    return _coexistence(found, builder.parameters, builder.potential)
+    return _coexistence(found, builder.parameters, builder.potential, builder.coexistence.calc.code)
 
 
 def _load_of_melting(builder: ProcessBuilder) -> Load:
@@ -141,17 +141,20 @@ def _load_of_melting(builder: ProcessBuilder) -> Load:
     for _ in range(learning.models):
         load += _coexistence(models, builder.tpc["parameters"], None)
     if teacher is not None:
-        load += _coexistence(teacher, builder.teacher_tpc["parameters"], builder.teacher)
+        own = builder.teacher_tpc
+        load += _coexistence(teacher, own["parameters"], builder.teacher, own["coexistence"]["calc"]["code"])
     return load
 
 
-def _coexistence(found: LaunchForecast, parameters: orm.Dict, potential: PotentialData | None) -> Load:
+def _coexistence(
+    found: LaunchForecast, parameters: orm.Dict, potential: PotentialData | None, code: orm.AbstractCode | None = None
+) -> Load:
     """Return the load of a coexistence, with a model that is still to be trained if no potential is given."""
     settings = CoexistenceSettings(**parameters.get_dict())
     if potential is None:
         hours, size = found.atom_steps / MODEL_SPEED / 3600, 0
     else:
-        hours = core_hours(potential, found.atom_steps)[0]
+        hours = speed_of(potential, code).core_hours(found.atom_steps)
         size = potential.base.repository.get_object_size(potential.filename)
     return Load(
         jobs=found.jobs,

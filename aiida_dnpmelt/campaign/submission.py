@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,15 +56,16 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
-def check(campaign: Campaign) -> list[str]:
+def check(campaign: Campaign, told: Callable[[Sequence[CellState]], Iterable[CellState]] = iter) -> list[str]:
     """Check all cells before any is submitted, and return what is odd about them in words.
 
+    :param told: passes the cells on, and may say how far it has come.
     :raises ValueError: if inputs are refused, or those of a cell are not the ones that it was submitted with.
     """
     problems: list[str] = []
     changed: list[str] = []
     odd: dict[str, list[Cell]] = {}
-    for each in states(campaign.settings.name, campaign.cells):
+    for each in told(states(campaign.settings.name, campaign.cells)):
         builder = builder_of(campaign, each.cell)
         problem = problem_of(builder)
         if problem is not None:
@@ -101,9 +102,14 @@ def _and_others(cells: Sequence[Cell]) -> str:
     return f" and {len(cells) - 1} other{'s' if len(cells) > 2 else ''}" if len(cells) > 1 else ""
 
 
-def forecast(campaign: Campaign, cells: Sequence[Cell]) -> list[Load]:
-    """Return what each of some cells is expected to take."""
-    return [load_of(builder_of(campaign, cell)) for cell in cells]
+def forecast(campaign: Campaign, cells: Iterable[Cell]) -> Iterator[Load]:
+    """Yield what each of some cells is expected to take: the same at each pressure."""
+    known: dict[tuple[str, str], Load] = {}
+    for cell in cells:
+        key = (cell.element, cell.checksum)
+        if key not in known:
+            known[key] = load_of(builder_of(campaign, cell))
+        yield known[key]
 
 
 class Submitter:

@@ -46,17 +46,18 @@ def run(file: Path, dry_run: bool, once: bool, retry_failed: bool, output_format
     from aiida_dnpmelt.campaign.submission import Submitter, check, locked
     from aiida_dnpmelt.cli.campaign_inputs import load_campaign
     from aiida_dnpmelt.cli.launch_inputs import check_daemon
+    from aiida_dnpmelt.cli.told import told
 
     try:
         whole = load_campaign(read_settings(file), file.parent, dry_run)
-        for line in check(whole):
+        for line in check(whole, lambda cells: told(cells, "checking cells")):
             click.echo(f"[!] {line}", err=True)
         if dry_run:
             _print_forecast(whole, retry_failed, output_format)
             return
         check_daemon()
         with locked(whole.settings.name):
-            check(whole)  # another process may have submitted cells since
+            check(whole, lambda cells: told(cells, "checking cells"))  # another process may have submitted cells since
             submitter = Submitter(whole, retry_failed)
             _run(submitter, once, tell=output_format == "table")
     except KeyboardInterrupt:
@@ -194,17 +195,16 @@ def _print_states(found: Sequence[CellState], output_format: str) -> None:
 
 def _print_forecast(whole: Campaign, retry_failed: bool, output_format: str) -> None:
     """Print what the cells that would be submitted would take, and all of them together."""
-    from aiida_dnpmelt.campaign.modes import Load, builder_of, load_of
+    from aiida_dnpmelt.campaign.modes import Load
     from aiida_dnpmelt.campaign.states import states
+    from aiida_dnpmelt.campaign.submission import forecast
     from aiida_dnpmelt.campaign.tables import LOAD_COLUMNS, LOAD_KEYS, load_record, load_row, load_summary
 
-    records, total, cells = [], Load(), 0
-    for each in states(whole.settings.name, whole.cells):
-        load = Load()
-        if each.state == "missing" or (retry_failed and each.state == "failed"):
-            load = load_of(builder_of(whole, each.cell))
-            total, cells = total + load, cells + 1
-        records.append(load_record(each.cell, each.state, load))
+    found = states(whole.settings.name, whole.cells)
+    missing = [each.cell for each in found if each.state == "missing" or (retry_failed and each.state == "failed")]
+    loads = dict(zip((cell.key for cell in missing), forecast(whole, missing), strict=True))
+    records = [load_record(each.cell, each.state, loads.get(each.cell.key, Load())) for each in found]
+    total, cells = sum(loads.values(), Load()), len(missing)
     if output_format != "table":
         echo_rows(records, LOAD_KEYS, output_format)
         return

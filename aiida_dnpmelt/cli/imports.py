@@ -11,6 +11,7 @@ import click
 from .archives import import_archive_command
 from .options import ELEMENT, POTENTIAL_FILE, format_option, storing_profile_option
 from .tables import FORMATS, echo, echo_rows
+from .told import told
 
 if TYPE_CHECKING:
     from aiida_dnpmelt.provenance.importers import Imported
@@ -45,13 +46,15 @@ def import_potential_command(
     """
     from aiida.common.exceptions import NotExistent
 
-    from aiida_dnpmelt.data.potential import PotentialData
+    from aiida_dnpmelt.data.potential import DEEPMD, PotentialData, pair_style_of
     from aiida_dnpmelt.provenance.importers import import_potential
 
     from .potential import row_of
 
     try:
         known = PotentialData.find(file, pair_style)
+        if known is None and (pair_style or pair_style_of(file)) == DEEPMD:
+            click.echo(f"{code} opens {file.name} in a job: some seconds, more for a large model", err=True)
         node = import_potential(file, pair_style, origin, licence, label, code)
     except NotExistent as error:
         raise click.ClickException(
@@ -111,7 +114,8 @@ def import_dataset_command(
         raise click.ClickException(f"--temperature: {temperature:g} K is outside the allowed range 0 to 20000 K")
     try:
         screening = ScreeningSettings(energy_sigmas=sigmas, converged=not keep_unconverged)
-        done = list(import_dataset(path, element, phase, temperature, origin, licence, screening))
+        found = import_dataset(path, element, phase, temperature, origin, licence, screening)
+        done = list(told(found, "sources read"))
     except ValidationError as error:
         raise click.ClickException(explain(error, "screening")) from error
     except (ValueError, OSError) as error:

@@ -78,22 +78,35 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
 
 def _forecast(builder: ProcessBuilder) -> str:
     """Return what a launch would run, and what it would cost if the guess is good."""
-    from aiida_dnpmelt.provenance.cost import core_hours
+    from aiida_dnpmelt.provenance.cost import speed_of
+    from aiida_dnpmelt.workchains.forecasts import processes_of
     from aiida_dnpmelt.workchains.tpc import forecast_of
 
-    found = forecast_of(builder)
-    hours, source = core_hours(builder.potential, found.atom_steps)
+    found, job = forecast_of(builder), builder.coexistence.calc
+    speed, processes = speed_of(builder.potential, job.code), processes_of(job.metadata.options)
     return "\n".join(
         [
             f"{builder.structure.get_formula()} with {builder.potential.label}, protocol {builder.protocol.value}:",
             f"  {found.n_atoms} atoms, first guess {found.temperature_k:.0f} K, {builder.pressure.value:g} GPa",
-            f"  {found.runs} runs of {found.time_ps:.0f} ps, some {found.jobs} jobs",
-            f"  {found.atom_steps:.3g} atom-steps, some {hours:.2g} core-hours ({source})",
+            f"  first round: {found.first_round_atom_steps:.3g} atom-steps, which are run whatever comes out",
+            f"  in all {found.runs} runs of {found.time_ps:.0f} ps in {_rounds(found.rounds)}, some {found.jobs} jobs",
+            f"  {found.atom_steps:.3g} atom-steps, {speed.text(found.atom_steps)}",
+            f"  some {speed.wall_time(found.longest_atom_steps / processes)} of wall time, if each run has its cores",
+            f"  expected: u = {found.standard_uncertainty_k:.1f} K{_stays(found.missing)}",
             *_window(builder),
             "  more if the first guess is far off; nothing new is started beyond "
             f"{builder.plan['budget_atom_steps']:.3g} atom-steps",
         ]
     )
+
+
+def _rounds(number: int) -> str:
+    return "1 round" if number == 1 else f"{number} rounds"
+
+
+def _stays(missing: str) -> str:
+    """Return that a melting temperature will not be valid, and why, if so."""
+    return f", unfinished: {missing}" if missing else ""
 
 
 def _window(builder: ProcessBuilder) -> list[str]:

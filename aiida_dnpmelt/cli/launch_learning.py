@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
     from aiida.orm import WorkChainNode
 
+    from aiida_dnpmelt.workchains.forecasts import LearningForecast
+
 
 MOST_REPETITIONS = 1_000_000
 REFERENCE = "dnpmelt.label_reference"
@@ -219,6 +221,8 @@ def _forecast(builder: ProcessBuilder) -> str:
         f"  at most {found.labels} labels, {found.jobs} jobs, {found.training_steps:.3g} training steps and "
         f"{found.atom_steps:.3g} atom-steps of exploration with the models",
     ]
+    if "potential" not in learning.labelling:
+        lines += _dft_lines(found, builder)
     if "tpc" in builder:
         models, teacher = forecast_melting(builder)
         lines.append(
@@ -231,6 +235,25 @@ def _forecast(builder: ProcessBuilder) -> str:
                 f"{teacher.atom_steps:.3g} atom-steps"
             )
     return "\n".join(lines)
+
+
+def _dft_lines(found: LearningForecast, builder: ProcessBuilder) -> list[str]:
+    """Return what a DFT teacher would compute: what costs most by far."""
+    from aiida_dnpmelt.provenance.cost import electronic_steps
+    from aiida_dnpmelt.workchains.forecasts import correction_labels
+
+    each, source = electronic_steps()
+    correction = correction_labels(builder) if "correction" in builder else 0
+    most = found.ionic_steps + correction
+    at_tm = f", {correction} for the correction at T_m" if correction else ""
+    return [
+        f"  the teacher's ionic steps, each a self-consistent cycle: {found.first_ionic_steps} for the first labels, "
+        f"at most {found.ionic_steps_an_iteration} an iteration{at_tm}",
+        f"  at most {most} in {found.iterations} iterations, some "
+        f"{found.first_ionic_steps + found.fewest_iterations * found.ionic_steps_an_iteration + correction} in "
+        f"{found.fewest_iterations}, the fewest that it can take",
+        f"  at most {most * each:.2g} electronic steps, {each:.0f} a cycle ({source})",
+    ]
 
 
 def _name_of_teacher(labelling: Any) -> str:

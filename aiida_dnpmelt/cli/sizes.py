@@ -83,21 +83,21 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
 
 def _forecast(builder: ProcessBuilder) -> str:
     """Return what each size would run, and what it would cost if the guess is good."""
-    from aiida_dnpmelt.provenance.cost import core_hours
+    from aiida_dnpmelt.provenance.cost import speed_of
     from aiida_dnpmelt.workchains.forecasts import forecast_sizes
 
     tpc = builder.tpc
-    lines, total, source = [COSTS], 0.0, ""
+    lines, total = [COSTS], 0.0
+    speed = speed_of(tpc.potential, tpc.coexistence.calc.code)
     for cells, found in forecast_sizes(builder):
-        hours, source = core_hours(tpc.potential, found.atom_steps)
-        total += hours
-        numbers = (f"{found.time_ps:.0f}", f"{found.atom_steps:.3g}", f"{hours:.2g}")
+        total += found.atom_steps
+        numbers = (f"{found.time_ps:.0f}", f"{found.atom_steps:.3g}", f"{speed.core_hours(found.atom_steps):.2g}")
         lines.append((str(found.n_atoms), cells, str(found.runs), *numbers))
     return "\n".join(
         [
             f"{tpc.structure.get_formula()} with {tpc.potential.label}, protocol {tpc.protocol.value}:",
             aligned(lines),
-            f"some {total:.2g} core-hours in all ({source}), more if the first guess is far off",
+            f"{speed.text(total)} in all, more if the first guess is far off",
             f"nothing new is started in a size beyond {tpc.plan['budget_atom_steps']:.3g} atom-steps",
         ]
     )

@@ -104,14 +104,15 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
 def _forecast(builder: ProcessBuilder) -> str:
     """Return what a launch would run, and what it would cost if the guesses are good."""
     from aiida_dnpmelt.calculations.melting_point import SCHEMA
-    from aiida_dnpmelt.provenance.cost import core_hours
+    from aiida_dnpmelt.provenance.cost import speed_of
     from aiida_dnpmelt.workchains.forecasts import forecast_sweep
 
     point, slope = forecast_sweep(builder)
     pressures = builder.pressures.get_list()
     known = sum(node["schema"] == SCHEMA for node in (builder.known or {}).values())
     number = len(pressures) - known
-    hours, source = core_hours(builder.potential, number * (point.atom_steps + slope))
+    steps = number * (point.atom_steps + slope)
+    speed = speed_of(builder.potential, builder.tpc["coexistence"]["calc"]["code"])
     shown = ", ".join(f"{pressure:g}" for pressure in pressures)
     lines = [
         f"{builder.structure.get_formula()} with {builder.potential.label}, "
@@ -119,8 +120,8 @@ def _forecast(builder: ProcessBuilder) -> str:
         f"  at each: {point.n_atoms} atoms, {point.runs} runs of {point.time_ps:.0f} ps, {point.atom_steps:.3g} "
         "atom-steps",
         f"  and crystal and melt by themselves for the slope, {slope:.3g} atom-steps",
-        f"  {number} pressures ({known} known), some {number * (point.jobs + 2)} jobs, "
-        f"{number * (point.atom_steps + slope):.3g} atom-steps, {hours:.2g} core-hours ({source})",
+        f"  {number} pressures ({known} known), some {number * (point.jobs + 2)} jobs, {steps:.3g} atom-steps",
+        f"  {speed.text(steps)}",
         f"  first guess {point.temperature_k:.0f} K at {pressures[0]:g} GPa; the others follow from slopes",
     ]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from aiida_dnpmelt.calculations.coexistence_script import End, Resume, last_stat
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
 from aiida_dnpmelt.calculations.coexistence_stages import FRAMES_FILE, PRODUCTION
 from aiida_dnpmelt.calculations.lammps_coexistence import stages
-from aiida_dnpmelt.calculations.lammps_job import core_hours
+from aiida_dnpmelt.calculations.lammps_job import core_hours, cpu_hours
 from aiida_dnpmelt.data.runs import to_node
 from aiida_dnpmelt.parsers.coexistence_files import RunFacts, dynamics, read_run
 from aiida_dnpmelt.parsers.lammps_job import LammpsParser
@@ -103,6 +103,7 @@ def _results(log: Log, tables: list[ThermoBlock], run: CoexistenceRun, ended: bo
         "steps": steps,
         "atom_steps": steps * run.n_atoms,
         "core_hours": core_hours([block.loop for block in tables]),
+        "cpu_hours": cpu_hours(tables),
         "lammps_version": log.version,
         "warnings": list(log.warnings),
         "errors": list(log.errors),

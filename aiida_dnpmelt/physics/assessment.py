@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -35,6 +35,25 @@ _ENOUGH_TURNED = 2
 """Runs whose solid became another crystal, without any that kept it, after which no other guess is tried."""
 TIMESTEP_SYSTEMATIC = 0.25
 """Share of the time-step correction that is quoted as its uncertainty."""
+
+
+class Run(Protocol):
+    """What the next round depends on: the same of a run and of one that is foreseen. Times in ps, the guess in K."""
+
+    @property
+    def guess_k(self) -> float: ...  # noqa: D102
+
+    @property
+    def n_atoms(self) -> int: ...  # noqa: D102
+
+    @property
+    def timestep_fs(self) -> float: ...  # noqa: D102
+
+    @property
+    def length_ps(self) -> float: ...  # noqa: D102
+
+    @property
+    def preparation_time_ps(self) -> Sequence[float] | np.ndarray: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -114,9 +133,9 @@ def assess(
     found, outcomes = _estimate(runs, outcomes, plan)
     living = [label for label, outcome in outcomes.items() if outcome.state == "coexistence"]
     bounds = bracket([(runs[label].guess_k, outcome.state) for label, outcome in outcomes.items()])
-    complaints = _complaints(runs, living, found, plan)
+    complaints = shortcomings(runs, living, found, plan)
     turned = [label for label, outcome in outcomes.items() if outcome.turned]
-    budget = _Budget(runs, plan, rounds, atom_steps, unused_seeds, len(turned))
+    budget = Budget(runs, plan, rounds, atom_steps, unused_seeds, len(turned))
     following = budget.plan_next(living, found, bounds) if complaints else Next()
     verdict: Verdict = "invalid" if found is None else ("unfinished" if complaints else "valid")
     return Assessment(
@@ -212,7 +231,7 @@ def _crystal_told(outcomes: Mapping[str, Outcome], living: list[str], lattice: s
     return told
 
 
-def _complaints(runs: Mapping[str, CoexistenceRun], living: list[str], found: Estimate | None, plan: Plan) -> list[str]:
+def shortcomings(runs: Mapping[str, Run], living: list[str], found: Estimate | None, plan: Plan) -> list[str]:
     """Return what is missing for a valid melting temperature."""
     if found is None:
         return ["no run holds both phases long enough for an estimate"]
@@ -234,21 +253,22 @@ def _complaints(runs: Mapping[str, CoexistenceRun], living: list[str], found: Es
 
 
 @dataclass(frozen=True)
-class _Budget:
+class Budget:
     """What has been spent, and what is left, of rounds, atom-steps and seeds."""
 
-    runs: Mapping[str, CoexistenceRun]
+    runs: Mapping[str, Run]
     plan: Plan
     rounds: int
     atom_steps: float
     unused_seeds: int
-    turned: int
+    turned: int = 0
 
     def plan_next(self, living: list[str], found: Estimate | None, bounds: Bracket) -> Next:
         """Return the most useful runs that the budget allows."""
         left = self.plan.budget_atom_steps - self.atom_steps
         if self.rounds >= self.plan.maximum_rounds:
-            return Next(reason=f"stopped after {self.rounds} rounds, the most that is allowed")
+            number = "1 round" if self.rounds == 1 else f"{self.rounds} rounds"
+            return Next(reason=f"stopped after {number}, the most that is allowed")
         if left <= 0:
             return Next(reason=f"stopped: the budget of {self.plan.budget_atom_steps:.3g} atom-steps is spent")
         if found is None:

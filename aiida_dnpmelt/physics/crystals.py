@@ -23,6 +23,8 @@ LINDEMANN_RATIO = 0.12
 """Rms displacement of an atom near melting over the distance between atoms (Lindemann's criterion)."""
 EQUIVALENT = 0.9
 """Reflections that are at least this fraction as strong as another belong to the same set."""
+MOST_ATOMS = 100_000_000
+"""Atoms of a cell that is run: LAMMPS takes some kilobytes for each, and its usual build counts to 2^31."""
 SQUARENESS_WEIGHT, ASPECT_WEIGHT, EXCESS_WEIGHT = 2.0, 1.0, 0.7
 """What the logarithmic deviations from a square, the aspect and the number of atoms count in repetitions."""
 
@@ -125,16 +127,28 @@ def repetitions(atoms: ase.Atoms, minimum_atoms: int, aspect: float = 2.0) -> tu
     lengths = _orthogonal_lengths(atoms)
     lateral = (minimum_atoms / len(atoms) * float(np.prod(lengths)) / aspect) ** (1 / 3)
     ideal = np.array([lateral, lateral, aspect * lateral]) / lengths
+    lx, ly, lz = (float(length) for length in lengths)
 
     def badness(counts: tuple[int, int, int]) -> tuple[float, tuple[int, int, int]]:
-        x, y, z = counts * lengths
+        x, y, z = counts[0] * lx, counts[1] * ly, counts[2] * lz
         squareness = SQUARENESS_WEIGHT * abs(math.log(x / y))
         elongation = ASPECT_WEIGHT * abs(math.log(z / (aspect * math.sqrt(x * y))))
         excess = EXCESS_WEIGHT * math.log(math.prod(counts) * len(atoms) / minimum_atoms)
         return round(squareness + elongation + excess, 9), counts
 
     x, y, z = (range(max(1, int(0.7 * n)), math.ceil(1.4 * n) + 1) for n in ideal)
-    return min((n for n in product(x, y, z) if math.prod(n) * len(atoms) >= minimum_atoms), key=badness)
+    best = (math.inf, (0, 0, 0))
+    # As square as the best one so far at least: the most square cells come first.
+    for nx, ny in sorted(product(x, y), key=lambda n: abs(math.log(n[0] * lx / (n[1] * ly)))):
+        if SQUARENESS_WEIGHT * abs(math.log(nx * lx / (ny * ly))) > best[0] + 1e-8:
+            break
+        # Up to the aspect, a longer cell is better, beyond it, a shorter one: ASPECT_WEIGHT is above EXCESS_WEIGHT.
+        least = max(z[0], math.ceil(minimum_atoms / (len(atoms) * nx * ny)))
+        wanted = int(aspect * math.sqrt(nx * lx * ny * ly) / lz)
+        for nz in sorted({min(max(each, least), z[-1]) for each in (wanted, wanted + 1)}):
+            if nz >= least:
+                best = min(best, badness((nx, ny, nz)))
+    return best[1]
 
 
 def in_plane_reflections(atoms: ase.Atoms) -> list[tuple[int, int]]:

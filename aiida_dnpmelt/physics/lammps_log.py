@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ _LOOP = re.compile(
     r"Loop time of (\d{1,15}(?:\.\d{1,15})?(?:e[+-]?\d{1,3})?) on (\d{1,9}) procs"
     r" for (\d{1,15}) steps with (\d{1,15}) atoms"
 )
+_CPU_USE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)% CPU use with \d{1,9} MPI tasks")
 _WALL_TIME = re.compile(r"Total wall time: (\d{1,9}):(\d\d):(\d\d)\s")
 _TIME_LIMIT = "Wall time limit reached"
 _HALT = re.compile(r"Fix halt condition for fix-id (\S+) met")
@@ -59,12 +60,17 @@ _FAILURES = (
 
 
 class Loop(NamedTuple):
-    """What LAMMPS says at the end of a run: wall time in s, MPI processes, time steps, atoms."""
+    """What LAMMPS says at the end of a run: wall time in s, MPI processes, time steps, atoms, CPU time a process.
+
+    The last one is a share of the wall time, None if it does not say; a process that had to share its core has less
+    than 1, one of several threads more.
+    """
 
     seconds: float
     processes: int
     steps: int
     atoms: int
+    cpu_share: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,6 +220,8 @@ class _Reader:
         words = line.split(maxsplit=1)
         if words and words[0] in self._handlers:
             self._handlers[words[0]](line)
+        elif words and words[0].endswith("%"):
+            self._cpu_use(line)
 
     def finish(self) -> Log:
         """Close the table under way and return what was read."""
@@ -240,6 +248,12 @@ class _Reader:
         if found := _LOOP.match(line):
             seconds, *counts = found.groups()
             self._close(Loop(float(seconds), *map(int, counts)))
+
+    def _cpu_use(self, line: str) -> None:
+        last = self._blocks[-1] if self._blocks else None
+        found = _CPU_USE.match(line)
+        if found and last is not None and last.loop is not None and last.loop.cpu_share is None:
+            self._blocks[-1] = replace(last, loop=last.loop._replace(cpu_share=round(float(found[1]) / 100, 6)))
 
     def _convert(self) -> None:
         if self._text:

@@ -11,9 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aiida_dnpmelt.physics.verdict import Criteria, State
 
-TYPICAL_RELAXATION_TIME_PS = 8.0
-"""Relaxation time of the interface in a cell of some 1,700 atoms: 5 to 11 ps for EAM metals."""
-
 
 class Plan(BaseModel):
     """How a melting temperature is approached, and when it is good enough."""
@@ -106,30 +103,14 @@ def coexistence_window(fusion_entropy_k: float, heat_capacity_k: float) -> float
     return fusion_entropy_k / (2 * heat_capacity_k)
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """What a melting temperature is expected to take, if the guess is good.
-
-    :param runs: living runs.
-    :param time_ps: production of each, in ps.
-    :param atom_steps: atom-steps in all, preparation included.
-    """
-
-    runs: int
-    time_ps: float
-    atom_steps: float
+def first_runs(plan: Plan, n_seeds: int) -> int:
+    """Return the number of runs of the first round: each needs a seed of its own."""
+    return min(plan.initial_runs, n_seeds)
 
 
-def forecast(plan: Plan, temperature_k: float, n_atoms: int, timestep_fs: float, preparation_ps: float) -> Forecast:
-    """Return what the target uncertainty is expected to take.
-
-    The slow motion of the interface has the variance sigma^2 = T^2/(N c_p/k) and a relaxation time tau, so that
-    the mean over n runs of length t has the variance 2 sigma^2 tau/(n t).
+def first_round_atom_steps(plan: Plan, n_seeds: int, n_atoms: int, timestep_fs: float, preparation_ps: float) -> float:
+    """Return what the first round takes, whatever the budget is: nothing is known before it.
 
     :param preparation_ps: length of the stages before production, in ps.
     """
-    variance = temperature_k**2 / (n_atoms * plan.criteria.heat_capacity_k)
-    needed = 2 * variance * TYPICAL_RELAXATION_TIME_PS / (plan.runs * plan.target_uncertainty_k**2)
-    time = min(max(needed, plan.production_time_ps), plan.maximum_time_ps)
-    steps = plan.runs * (time + preparation_ps) * 1000 / timestep_fs * n_atoms
-    return Forecast(plan.runs, time, min(steps, plan.budget_atom_steps))
+    return first_runs(plan, n_seeds) * (preparation_ps + plan.first_time_ps) * n_atoms * 1000 / timestep_fs

@@ -19,6 +19,7 @@ AMBIENT_GPA = 0.01
 """Pressure in GPa below which T_m is taken as that at ambient pressure: it changes T_m by less than 1 K."""
 _RESULT = "melting"
 _TEACHERS_CALL = "coexistence_teacher"
+_PROTOCOL, _STR = "protocol", orm.Str.class_node_type
 _TEACHERS = ("teacher", "learning__labelling__potential", "learning__labelling__potential_family")
 """Labels of the inputs of the whole chain that name what labelled its frames, the first one that is there."""
 
@@ -146,18 +147,19 @@ def _coexistence(element: str | None, protocol: str | None, parts: set[int]) -> 
 def _chains() -> Iterator[AmbientPoint]:
     """Yield the results of whole chains at ambient pressure."""
     query = orm.QueryBuilder()
-    query.append(orm.WorkChainNode, filters={"process_type": MELTING_TYPE}, tag="chain", project="*")
+    query.append(
+        orm.WorkChainNode, filters={"process_type": MELTING_TYPE}, tag="chain", project=["id", f"extras.{DEMO}"]
+    )
     query.append(orm.Dict, with_incoming="chain", edge_filters={"label": _RESULT}, project=["id", "attributes"])
-    for chain, node_pk, values in query.iterall():
-        if abs(values["pressure_gpa"]) > AMBIENT_GPA or chain.base.extras.get(DEMO, False):
+    named = _named_inputs()
+    for chain, demo, node_pk, values in query.all():
+        if abs(values["pressure_gpa"]) > AMBIENT_GPA or demo:
             continue
         value, uncertainty = final_temperature(values)
-        given = {
-            link.link_label: link.node for link in chain.base.links.get_incoming(link_type=LinkType.INPUT_WORK).all()
-        }
+        given = named.get(chain, {})
         corrected = values["corrected_melting_temperature_k"] is not None
         yield AmbientPoint(
-            pk=chain.pk,
+            pk=chain,
             node_pk=node_pk,
             element=values["element"],
             lattice=values["lattice"],
@@ -165,16 +167,33 @@ def _chains() -> Iterator[AmbientPoint]:
             melting_temperature_k=value,
             standard_uncertainty_k=uncertainty,
             verdict=values["verdict"],
-            protocol=given["protocol"].value if "protocol" in given else "",
-            potential=next((str(_name(given[label])) for label in _TEACHERS if label in given), ""),
+            protocol=given.get(_PROTOCOL, ""),
+            potential=next((given[label] for label in _TEACHERS if label in given), ""),
             potential_sha256="",
             potential_uuids=tuple(sorted(model["potential_uuid"] for model in values["models"].values())),
         )
 
 
-def _name(teacher: orm.Data) -> str:
-    """Return the label of the potential that labelled frames, or the family of POTCAR files that VASP did it with."""
-    return f"VASP, {teacher.value}" if isinstance(teacher, orm.Str) else str(teacher.label)
+def _named_inputs() -> dict[int, dict[str, str]]:
+    """Return protocol and teacher of all whole chains by the PK of the chain and the label of the input.
+
+    A potential is named by its label, and VASP by the family of its POTCAR files.
+    """
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, filters={"process_type": MELTING_TYPE}, tag="chain", project="id")
+    links = {"type": LinkType.INPUT_WORK.value, "label": {"in": [_PROTOCOL, *_TEACHERS]}}
+    query.append(
+        orm.Data,
+        with_outgoing="chain",
+        edge_filters=links,
+        edge_project="label",
+        project=["label", "node_type", "attributes.value"],
+    )
+    found: dict[int, dict[str, str]] = {}
+    for chain, label, kind, value, link in query.all():
+        text = str(label) if not kind.startswith(_STR) else str(value) if link == _PROTOCOL else f"VASP, {value}"
+        found.setdefault(chain, {})[link] = text
+    return found
 
 
 def _models_of(chains: set[int]) -> set[int]:

@@ -275,12 +275,16 @@ def known_nodes(pk: int) -> list[orm.Dict]:
 
 def _result(pk: int, process_type: str, output: str) -> tuple[int, dict[str, Any]] | None:
     """Return an output of a work chain of a type by the PK of either, with the PK of the work chain."""
-    query = orm.QueryBuilder()
-    query.append(orm.WorkChainNode, filters={"process_type": process_type}, tag="chain", project="id")
-    query.append(orm.Dict, with_incoming="chain", edge_filters={"label": output}, project=["id", "attributes"])
-    for chain_pk, node_pk, values in query.iterall():
-        if pk in (chain_pk, node_pk):
-            return chain_pk, values
+    chosen = {"id": pk}
+    for chain, node in ((chosen, {}), ({}, chosen)):
+        query = orm.QueryBuilder()
+        filters = {"process_type": process_type, **chain}
+        query.append(orm.WorkChainNode, filters=filters, tag="chain", project="id")
+        links = {"label": output, "type": LinkType.RETURN.value}
+        query.append(orm.Dict, with_incoming="chain", edge_filters=links, filters=node, project="attributes")
+        found = query.first()
+        if found is not None:
+            return int(found[0]), dict(found[1])
     return None
 
 

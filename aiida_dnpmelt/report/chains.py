@@ -134,7 +134,13 @@ def state(node: orm.ProcessNode) -> str:
     message = str(node.exit_message or node.process_status or "no message").rstrip(". ")
     if node.exit_status is not None:
         return f"failed with exit status {node.exit_status}: {message}"
-    return f"been {node.process_state.value}: {message}"
+    return f"killed: {message}" if node.is_killed else f"ended by an exception: {message}"
+
+
+def clause(node: orm.ProcessNode) -> str:
+    """Return its `state` with its verb: ``is still waiting``, ``has finished``, ``was killed: ...``."""
+    verb = "is" if not node.is_terminated else "was" if node.is_killed else "has"
+    return f"{verb} {state(node)}"
 
 
 def _outputs(node: orm.ProcessNode, pattern: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from aiida.common import timezone
 from aiida_dnpmelt import __version__
 from aiida_dnpmelt.calculations.melting_point import judged
 from aiida_dnpmelt.report import learned, words
-from aiida_dnpmelt.report.chains import LEARNING, MELTING, TPC, Chain, called, find_chain, output, state
+from aiida_dnpmelt.report.chains import LEARNING, MELTING, TPC, Chain, called, clause, find_chain, output, state
 from aiida_dnpmelt.report.costs import costs
 from aiida_dnpmelt.report.figures import page_style
 from aiida_dnpmelt.report.html import Card, Page, render
@@ -54,14 +54,21 @@ def _state(chain: Chain) -> str | None:
     if node.is_finished_ok:
         return None
     if not node.is_terminated:
-        return f"The work chain is {state(node)}. This page shows what there is so far. {node.process_status or ''}"
+        return f"The work chain {clause(node)}. This page shows what there is so far. {node.process_status or ''}"
     failed = [
         f"{label}: {state(child)}"
         for label, child in called(node).items()
         if child.is_terminated and not child.is_finished_ok
     ]
     named = f" Steps that did not end well: {'; '.join(failed)}." if failed else ""
-    return f"The work chain has {state(node)}. This page shows what it left.{named}"
+    return f"The work chain {clause(node)}. This page shows what it left.{named}"
+
+
+def _no_temperature(chain: Chain) -> Card:
+    """Return the card of a work chain that has no T_m: it may still come, unless the chain has ended."""
+    return Card(
+        "T_m", "none, the work chain ended without one" if chain.node.is_terminated else "not known yet", main=True
+    )
 
 
 def _melting(chain: Chain) -> dict[str, Any]:
@@ -72,7 +79,7 @@ def _melting(chain: Chain) -> dict[str, Any]:
         return {
             "title": f"Melting temperature of {_element(chain)}",
             "subtitle": "by two-phase coexistence with models that were learned from a teacher",
-            "cards": [Card("T_m", "not known yet", main=True), *learning["cards"]],
+            "cards": [_no_temperature(chain), *learning["cards"]],
         }
     result = found.get_dict()
     return {
@@ -149,7 +156,7 @@ def _tpc(chain: Chain) -> dict[str, Any]:
         return {
             "title": f"Melting temperature of {_element(chain)}",
             "subtitle": "by two-phase coexistence",
-            "cards": [Card("T_m", "not known yet", main=True)],
+            "cards": [_no_temperature(chain)],
         }
     point = judged(found.get_dict())
     known = point["melting_temperature_k"] is not None

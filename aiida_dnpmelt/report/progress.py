@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
 from typing import Any
 
 from aiida import orm
-from aiida.engine import Process
 
-from aiida_dnpmelt.calculations.coexistence_script import LOG_FILE, probe_file
 from aiida_dnpmelt.calculations.job_inputs import inputs_of
 from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation, stages
-from aiida_dnpmelt.physics.ordering import by_number
+from aiida_dnpmelt.report.live_files import LiveFiles, LiveJob
 from aiida_dnpmelt.workchains.coexistence import CoexistenceWorkChain
 
 
@@ -53,6 +51,7 @@ REPORTING = (
     "aiida.workflows:dnpmelt.cohesive_energy",
 )
 """Types of the work chains whose progress is what they report."""
+_ENDED = ("finished", "excepted", "killed")
 
 
 def running() -> list[orm.WorkChainNode]:
@@ -73,12 +72,60 @@ def running() -> list[orm.WorkChainNode]:
     return sorted(shown, key=lambda node: node.process_type != PROCESS_TYPE)
 
 
-def progress(node: orm.WorkChainNode) -> list[RunProgress]:
-    """Return the state of the runs of a work chain, those of its last round."""
-    children = _called(node, CoexistenceWorkChain)
-    rounds = [child.label.rsplit("_", 1)[-1] for child in children]
-    last = max(rounds, key=by_number, default="")
-    return [_progress(child) for child, number in zip(children, rounds, strict=True) if number == last]
+def progress(node: orm.WorkChainNode, files: LiveFiles | None = None) -> list[RunProgress]:
+    """Return the state of the runs of a work chain, those of its last round, in their order.
+
+    :param files: of who asks again and again, so that what was read is not read anew.
+    """
+    runs = _runs(node)
+    jobs = _running_jobs([run.pk for run in runs if run.state not in _ENDED])
+    lines = (files or LiveFiles()).read(list(jobs.values()))
+    return [_progress(run, jobs.get(run.pk), lines) for run in runs]
+
+
+@dataclass(frozen=True)
+class _Run:
+    pk: int
+    uuid: str
+    label: str
+    state: str
+    guess_k: float
+
+    @property
+    def round(self) -> tuple[int, str]:
+        """Return the round by the label, as a number where it ends in one."""
+        text = self.label.rsplit("_", 1)[-1]
+        return (int(text) if text.isdigit() else -1), text
+
+
+def _runs(node: orm.WorkChainNode) -> list[_Run]:
+    """Return the runs of the last round; values are asked for and not nodes, which ask anew for each value."""
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": node.pk}, tag="chain")
+    filters = {"process_type": CoexistenceWorkChain.build_process_type()}
+    values = ["id", "uuid", "label", "attributes.process_state"]
+    query.append(orm.WorkChainNode, with_incoming="chain", filters=filters, tag="run", project=values)
+    links = {"label": "calc__temperature"}
+    query.append(orm.Float, with_outgoing="run", edge_filters=links, project="attributes.value")
+    rows = query.order_by({"run": {"id": "asc"}}).all()
+    runs = [_Run(pk, str(uuid), label, state or "created", guess) for pk, uuid, label, state, guess in rows]
+    return [run for run in runs if run.round == max(each.round for each in runs)]
+
+
+def _running_jobs(runs: Sequence[int]) -> dict[int, LiveJob]:
+    """Return the last job of each run by the PK of the run, if it has files and has not ended."""
+    if not runs:
+        return {}
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": {"in": runs}}, tag="run", project="id")
+    filters = {"process_type": LammpsCoexistenceCalculation.build_process_type()}
+    values = ["id", "uuid", "ctime", "attributes.remote_workdir", "attributes.process_state"]
+    query.append(orm.CalcJobNode, with_incoming="run", filters=filters, tag="job", project=values)
+    query.append(orm.Computer, with_node="job", project=["id", "transport_type"])
+    found: dict[int, LiveJob] = {}
+    for run, pk, uuid, created, folder, state, computer, transport in query.order_by({"job": {"id": "asc"}}).all():
+        found.pop(run, None)
+        if folder and state not in _ENDED:
+            found[run] = LiveJob(pk, str(uuid), created, folder, computer, transport)
+    return found
 
 
 def reports_after(node: orm.WorkChainNode, last: int) -> list[tuple[int, str]]:
@@ -109,25 +156,17 @@ def _text(message: str) -> str:
     return message.partition("]: ")[2] or message
 
 
-def _called(node: orm.WorkChainNode, process: type[Process]) -> list[Any]:
-    """Return the nodes of a process that a work chain has called, in their order."""
-    nodes = [child for child in node.called if child.process_type == process.build_process_type()]
-    return sorted(nodes, key=lambda child: child.pk)
+def _progress(run: _Run, job: LiveJob | None, lines: Mapping[int, Sequence[str]]) -> RunProgress:
+    if run.state in _ENDED:
+        return RunProgress(run.label, run.guess_k, state=_ended(run.uuid))
+    live = {} if job is None else _live(job, lines.get(job.pk, ()))
+    return RunProgress(run.label, run.guess_k, state=run.state, **live)
 
 
-def _progress(run: orm.WorkChainNode) -> RunProgress:
-    state = str(run.process_state.value) if run.process_state else "created"
-    known = {"label": run.label, "guess_k": run.inputs.calc.temperature.value}
-    if run.is_terminated:
-        return RunProgress(**known, state=_ended(run))
-    jobs = _called(run, LammpsCoexistenceCalculation)
-    if not jobs or jobs[-1].is_terminated or not jobs[-1].get_remote_workdir():
-        return RunProgress(**known, state=state)
-    return RunProgress(**known, state=state, **_live(jobs[-1]))
-
-
-def _ended(run: orm.WorkChainNode) -> str:
+@cache
+def _ended(uuid: str) -> str:
     """Return the outcome of a run that has ended, as its job saw it."""
+    run = orm.load_node(uuid)
     if not run.is_finished_ok:
         return f"failed: {run.exit_message or run.process_state.value}"
     results = run.outputs.results.get_dict()
@@ -135,16 +174,15 @@ def _ended(run: orm.WorkChainNode) -> str:
     return "lost a phase" if lost else "done"
 
 
-def _live(job: orm.CalcJobNode) -> dict[str, Any]:
-    """Return what the files of a running job tell."""
-    lines = _tail(job)
+def _live(job: LiveJob, lines: Sequence[str]) -> dict[str, Any]:
+    """Return what the last lines of the files of a running job tell."""
     stage = next((line.split()[2] for line in lines if line.startswith("dnpmelt stage ")), None)
     row = next((numbers for line in reversed(lines) if (numbers := _numbers(line)) and len(numbers) > 10), None)
     probe = next((numbers for line in reversed(lines) if len(numbers := _numbers(line)) == 3), None)
     if stage is None or row is None:
         return {"stage": stage}
     done, total = _steps(job, stage, int(row[0]))
-    elapsed = (datetime.now(timezone.utc) - job.ctime).total_seconds()
+    elapsed = (datetime.now(timezone.utc) - job.created).total_seconds()
     fraction = done / total if total else 0.0
     return {
         "stage": stage,
@@ -155,19 +193,6 @@ def _live(job: orm.CalcJobNode) -> dict[str, Any]:
     }
 
 
-def _tail(job: orm.CalcJobNode) -> list[str]:
-    """Return the last stage line, the last thermo rows and the last probe of a running job."""
-    folder = shlex.quote(job.get_remote_workdir())
-    # The log may end within a line, and there may be no probe yet: without a file, `tail` would wait for its input.
-    command = (
-        f"cd {folder} && {{ grep '^dnpmelt stage' {LOG_FILE} | tail -n 1; tail -n 3 {LOG_FILE}; echo; "
-        f"ls -t {probe_file('*')} | head -n 1 | xargs -r tail -n 1; }}"
-    )
-    with job.get_transport() as transport:
-        _, output, _ = transport.exec_command_wait(command)
-    return list(output.splitlines())
-
-
 def _numbers(line: str) -> list[float]:
     try:
         return [float(word) for word in line.split()]
@@ -175,19 +200,19 @@ def _numbers(line: str) -> list[float]:
         return []
 
 
-def _steps(job: orm.CalcJobNode, stage: str, step: int) -> tuple[int, int]:
+def _steps(job: LiveJob, stage: str, step: int) -> tuple[int, int]:
     """Return the time steps that a job has done, and those that it has to do."""
-    begin = job.inputs.restart.get_dict() if "restart" in job.inputs else None
-    before, total = _starts(job.uuid)
-    origin = before[begin["stage"]] + begin["step"] if begin else 0
+    before, total, origin = _starts(job.uuid)
     return before.get(stage, 0) + step - origin, total - origin
 
 
 @cache
-def _starts(uuid: str) -> tuple[dict[str, int], int]:
-    """Return the number of time steps before each stage of a job, and of all."""
+def _starts(uuid: str) -> tuple[dict[str, int], int, int]:
+    """Return the number of time steps before each stage of a job, of all, and before the one that it begins with."""
+    inputs = inputs_of(orm.load_node(uuid))
     before, total = {}, 0
-    for stage in stages(inputs_of(orm.load_node(uuid))):
+    for stage in stages(inputs):
         before[stage.name] = total
         total += stage.steps
-    return before, total
+    begin = inputs["restart"].get_dict() if "restart" in inputs else None
+    return before, total, before[begin["stage"]] + begin["step"] if begin else 0

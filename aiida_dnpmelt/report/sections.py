@@ -14,7 +14,7 @@ from aiida_dnpmelt.physics.ordering import by_number, ordered
 from aiida_dnpmelt.physics.run import CoexistenceRun
 from aiida_dnpmelt.provenance.audit import STATES, audit
 from aiida_dnpmelt.report import words
-from aiida_dnpmelt.report.chains import LEARNING, TEACHER, Chain, called, given, namespace, output, state
+from aiida_dnpmelt.report.chains import LEARNING, TEACHER, Chain, called, clause, given, namespace, output, state
 from aiida_dnpmelt.report.citations import citations
 from aiida_dnpmelt.report.costs import Costs, seeds
 from aiida_dnpmelt.report.figures import coexistence_figure, temperatures_figure
@@ -95,7 +95,8 @@ def coexistence(chain: Chain) -> Section | None:
     for name, node in chain.coexistence.items():
         runs = {label: run for label, run in _runs(node).items() if len(run.time_ps) > 1}
         if not runs:
-            blocks.append(Text(f"{_title(name)}: no run has ended yet; the work chain is {state(node)}."))
+            none = "no run has ended" if node.is_terminated else "no run has ended yet"
+            blocks.append(Text(f"{_title(name)}: {none}; the work chain {clause(node)}."))
             continue
         point = output(node, "melting_point")
         value = None if point is None else point["melting_temperature_k"]

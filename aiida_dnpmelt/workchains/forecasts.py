@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from aiida_dnpmelt.calculations.bulk_phases import BulkSettings, bulk_repetition
 from aiida_dnpmelt.calculations.exploration_settings import ExplorationSettings
 from aiida_dnpmelt.calculations.finite_size import cells_of
 from aiida_dnpmelt.calculations.learning_plan import LearningPlan, Stage, checked_phases
+from aiida_dnpmelt.calculations.melting import CorrectionSettings
 from aiida_dnpmelt.physics.crystals import orthogonal_cell, repetitions
 from aiida_dnpmelt.workchains.tpc import LaunchForecast, TPCWorkChain, forecast_of
 
@@ -30,6 +32,10 @@ class LearningForecast:
     :param jobs: jobs of all iterations.
     :param training_steps: of all models and iterations.
     :param atom_steps: of the explorations.
+    :param fewest_iterations: those that it takes if each stage is learned at once.
+    :param first_ionic_steps: self-consistent cycles that a DFT teacher computes for the first labels.
+    :param ionic_steps_an_iteration: most of these of an iteration.
+    :param ionic_steps: most of these of all.
     """
 
     first_labels: int
@@ -41,6 +47,10 @@ class LearningForecast:
     jobs: int
     training_steps: int
     atom_steps: float
+    fewest_iterations: int
+    first_ionic_steps: int
+    ionic_steps_an_iteration: int
+    ionic_steps: int
 
 
 def forecast_learning(structure: orm.StructureData, inputs: Any) -> LearningForecast:
@@ -53,6 +63,10 @@ def forecast_learning(structure: orm.StructureData, inputs: Any) -> LearningFore
     given = bool(inputs.get("frames"))
     first = 0 if given else sum(kind.labels for kind in plan.first_frames.values())
     an_iteration = max(_labels(plan, stage) for stage in plan.stages)
+    labels = min(plan.label_budget - 1 + an_iteration, first + plan.maximum_iterations * an_iteration)
+    first_ionic = 0 if given else sum(kind.number * kind.label.ionic_steps for kind in plan.first_frames.values())
+    ionic = max(_ionic_steps(plan, stage) for stage in plan.stages)
+    each = max(plan.label.ionic_steps / plan.label.frames_per_start, 1.0 if plan.check_frames else 0.0)
     explorations = max(len(stage.runs) for stage in plan.stages)
     steps, warm = inputs.training.steps.value, inputs.get("warm")
     later = warm["steps"] if warm is not None else steps
@@ -64,16 +78,25 @@ def forecast_learning(structure: orm.StructureData, inputs: Any) -> LearningFore
         models=models,
         explorations=explorations,
         labels_an_iteration=an_iteration,
-        labels=min(plan.label_budget - 1 + an_iteration, first + plan.maximum_iterations * an_iteration),
+        labels=labels,
         jobs=(0 if given else len(plan.first_frames)) + plan.maximum_iterations * jobs_an_iteration,
         training_steps=models * (steps + (plan.maximum_iterations - 1) * later),
         atom_steps=plan.maximum_iterations * max(_atom_steps(cell, plan.exploration, s) for s in plan.stages),
+        fewest_iterations=len(plan.stages),
+        first_ionic_steps=first_ionic,
+        ionic_steps_an_iteration=ionic,
+        ionic_steps=first_ionic + min(plan.maximum_iterations * ionic, math.ceil((labels - first) * each)),
     )
 
 
 def forecast_melting(builder: ProcessBuilder) -> tuple[LaunchForecast, LaunchForecast | None]:
     """Return what the coexistence of each model would run, and that of the teacher if its T_m is asked for."""
     return _tpc(builder, "tpc"), _tpc(builder, "teacher_tpc") if builder.teacher is not None else None
+
+
+def correction_labels(builder: ProcessBuilder) -> int:
+    """Return the labels of the bulk runs at T_m, both phases together; each is a frame as it is."""
+    return 2 * CorrectionSettings(**builder.correction.get_dict()).frames
 
 
 def forecast_sizes(builder: ProcessBuilder) -> list[tuple[str, LaunchForecast]]:
@@ -85,7 +108,7 @@ def forecast_sizes(builder: ProcessBuilder) -> list[tuple[str, LaunchForecast]]:
     cell = orthogonal_cell(builder.tpc.structure.get_ase())
     for counts in cells_of(cell, builder.study.get_dict()).values():
         tpc = TPCWorkChain.get_builder()
-        for name in ("structure", "temperature", "plan", "parameters"):
+        for name in ("structure", "temperature", "plan", "parameters", "seeds"):
             if builder.tpc.get(name) is not None:
                 tpc[name] = builder.tpc[name]
         tpc.repetitions = orm.List(list(counts))
@@ -105,12 +128,19 @@ def forecast_sweep(builder: ProcessBuilder) -> tuple[LaunchForecast, float]:
     return _tpc(builder, "tpc"), atoms * time * 1000 / builder.tpc["parameters"]["timestep_fs"]
 
 
+def processes_of(options: Mapping[str, Any] | None) -> int:
+    """Return the number of MPI processes that the options of a job ask for."""
+    resources = dict(options or {}).get("resources") or {}
+    machines = int(resources.get("num_machines", 1))
+    return int(resources.get("tot_num_mpiprocs", machines * int(resources.get("num_mpiprocs_per_machine", 1))))
+
+
 def _tpc(builder: ProcessBuilder, namespace: str) -> LaunchForecast:
     tpc = TPCWorkChain.get_builder()
     tpc.structure = builder.structure
     if builder.temperature is not None:
         tpc.temperature = builder.temperature
-    for name in ("size", "plan", "parameters", "repetitions"):
+    for name in ("size", "plan", "parameters", "repetitions", "seeds"):
         value = builder[namespace].get(name)
         if value is not None:
             tpc[name] = value
@@ -119,11 +149,21 @@ def _tpc(builder: ProcessBuilder, namespace: str) -> LaunchForecast:
 
 def _labels(plan: LearningPlan, stage: Stage) -> int:
     """Return the most labels of an exploration."""
-    temperatures = sum(len(run.temperature_factors) for run in stage.runs.values())
-    chosen = plan.frames_per_temperature * temperatures * plan.label.frames_per_start
+    return _chosen(plan, stage) * plan.label.frames_per_start + _unbiased(plan, stage)
+
+
+def _ionic_steps(plan: LearningPlan, stage: Stage) -> int:
+    """Return the most self-consistent cycles of an exploration: unbiased frames are labelled as they are."""
+    return _chosen(plan, stage) * plan.label.ionic_steps + _unbiased(plan, stage)
+
+
+def _chosen(plan: LearningPlan, stage: Stage) -> int:
+    return plan.frames_per_temperature * sum(len(run.temperature_factors) for run in stage.runs.values())
+
+
+def _unbiased(plan: LearningPlan, stage: Stage) -> int:
     phases = len(checked_phases(stage)) if plan.check_frames else 0
-    unbiased = plan.check_frames * (phases - 1 + plan.emphasis) if phases else 0
-    return chosen + math.ceil(unbiased)
+    return math.ceil(plan.check_frames * (phases - 1 + plan.emphasis)) if phases else 0
 
 
 def _atom_steps(cell: Any, settings: ExplorationSettings, stage: Stage) -> float:

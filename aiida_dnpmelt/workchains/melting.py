@@ -110,6 +110,8 @@ class MeltingWorkChain(WorkChain):
             return "teacher and teacher_tpc: give both to compute the teacher's T_m, or none"
         shared = {name: inputs[name] for name in _SHARED if name in inputs}
         problem = AdaptiveLearningWorkChain.validate_inputs({**inputs.get("learning", {}), **shared}, None)
+        if problem is None:
+            problem = TPCWorkChain.validate_inputs({**inputs.get("tpc", {}), **shared}, None)
         if problem is None and "teacher" in inputs:
             own = {**inputs["teacher_tpc"], **shared, "potential": inputs["teacher"]}
             problem = TPCWorkChain.validate_inputs(own, None)

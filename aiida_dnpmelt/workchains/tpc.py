@@ -14,7 +14,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, appen
 from aiida_dnpmelt.calculations.coexistence_settings import ONE_PHASE, CoexistenceSettings
 from aiida_dnpmelt.calculations.coexistence_stages import preparation_time_ps
 from aiida_dnpmelt.calculations.job_resources import fitted_options
-from aiida_dnpmelt.calculations.lammps_coexistence import validate_cell
+from aiida_dnpmelt.calculations.lammps_coexistence import validate_atoms, validate_cell
 from aiida_dnpmelt.calculations.melting_point import (
     Size,
     assess_runs,
@@ -36,8 +36,9 @@ from aiida_dnpmelt.calculations.validators import (
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import orthogonal_cell
+from aiida_dnpmelt.physics.forecast import Forecast, forecast
 from aiida_dnpmelt.physics.ordering import ordered
-from aiida_dnpmelt.physics.plan import Forecast, Plan, forecast
+from aiida_dnpmelt.physics.plan import Plan, first_round_atom_steps, first_runs
 from aiida_dnpmelt.workchains.coexistence import CoexistenceWorkChain
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
 
@@ -173,7 +174,7 @@ class TPCWorkChain(WorkChain):
         method = inputs["parameters"].get_dict().get("method") if "parameters" in inputs else None
         if method in ONE_PHASE:
             return f"parameters.method: {method!r} runs one phase alone, choose one with two"
-        if any(name not in inputs for name in ("structure", "potential", "size")):
+        if any(name not in inputs for name in ("structure", "size")):
             return None
         problem = validate_structure(inputs["structure"], None) or missing_guess(inputs)
         if problem is not None:
@@ -187,7 +188,11 @@ class TPCWorkChain(WorkChain):
             )
         except (ValueError, KeyError) as exception:
             return f"structure, size: {exception}"
-        return validate_cell(cell, counts, inputs["potential"])
+        return (
+            validate_atoms(cell, counts)
+            or _validate_budget(inputs, len(cell) * math.prod(counts))
+            or (validate_cell(cell, counts, inputs["potential"]) if "potential" in inputs else None)
+        )
 
     @classmethod
     def get_builder_from_protocol(
@@ -239,6 +244,7 @@ class TPCWorkChain(WorkChain):
         self.ctx.children = []
         self.ctx.last = {}
         self.ctx.pieces = []
+        self.ctx.failed = []
 
     def prepare_cell(self) -> None:
         """Find the conventional cell, its repetitions, and the guesses of the first round."""
@@ -297,12 +303,19 @@ class TPCWorkChain(WorkChain):
 
     def inspect_round(self) -> ExitCode | None:
         """Assess all runs so far; failed ones are left out, and named."""
+        silent = 0
         for node in self.ctx.children:
+            jobs = [job for job in node.called if isinstance(job, orm.CalcJobNode)]
+            told = [job.outputs.results for job in jobs if "results" in job.outputs]
+            silent += len(jobs) - len(told)
             if not node.is_finished_ok:
                 self.report(f"{node.label or node.pk} failed: {node.exit_message or node.process_state}")
+                self.ctx.failed += told
                 continue
             self.ctx.last[str(node.inputs.calc.seed.value)] = node
             self.ctx.pieces.append(node)
+        if silent:
+            self.report(f"{silent} jobs left nothing that tells what they took: it is not known, and not counted")
         if not self.ctx.pieces:
             reason = "; ".join(sorted({str(node.exit_message) for node in self.ctx.children}))
             return self.exit_codes.ERROR_RUNS_FAILED.format(reason=reason)
@@ -310,6 +323,7 @@ class TPCWorkChain(WorkChain):
         for index, node in enumerate(self.ctx.pieces, start=1):
             nodes[f"run_{index:03d}"] = node.outputs.run
             nodes[f"results_{index:03d}"] = node.outputs.results
+        nodes |= {f"failed_{index:03d}": results for index, results in enumerate(self.ctx.failed, start=1)}
         found = assess_runs(
             plan=self.inputs.plan,
             structure=self.ctx.cell,
@@ -384,13 +398,34 @@ def missing_guess(inputs: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _validate_budget(inputs: Mapping[str, Any], n_atoms: int) -> str | None:
+    """Check that the budget holds the first round, which is always run."""
+    if any(name not in inputs for name in ("plan", "parameters", "seeds")):
+        return None
+    plan, settings = Plan(**inputs["plan"].get_dict()), CoexistenceSettings(**inputs["parameters"].get_dict())
+    seeds, preparation = len(inputs["seeds"].get_list()), preparation_time_ps(settings)
+    needed = first_round_atom_steps(plan, seeds, n_atoms, settings.timestep_fs, preparation)
+    if plan.budget_atom_steps >= needed:
+        return None
+    return (
+        f"plan.budget_atom_steps: {plan.budget_atom_steps:.3g} atom-steps do not reach for the first round: "
+        f"{first_runs(plan, seeds)} runs of {plan.first_time_ps + preparation:.4g} ps in a cell of {n_atoms} atoms "
+        f"take {needed:.3g}. Give at least {_rounded_up(needed):.3g}, or a smaller cell"
+    )
+
+
+def _rounded_up(value: float) -> float:
+    """Return the next number of three digits that is not smaller."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return math.ceil(value / unit) * unit
+
+
 @dataclass(frozen=True)
 class LaunchForecast(Forecast):
-    """What a launch is expected to run, with the number of atoms, the first guess (K) and the number of jobs."""
+    """What a launch is expected to run, with the number of atoms and the first guess (K)."""
 
     n_atoms: int
     temperature_k: float
-    jobs: int
 
 
 def forecast_of(builder: ProcessBuilder) -> LaunchForecast:
@@ -404,9 +439,9 @@ def forecast_of(builder: ProcessBuilder) -> LaunchForecast:
         else element(cell.get_chemical_symbols()[0]).melting_temperature
     )
     plan, settings = Plan(**builder.plan.get_dict()), CoexistenceSettings(**builder.parameters.get_dict())
-    expected = forecast(plan, guess, n_atoms, settings.timestep_fs, preparation_time_ps(settings))
-    jobs = plan.runs + (plan.initial_runs if expected.time_ps > plan.first_time_ps else 0)
-    return LaunchForecast(**vars(expected), n_atoms=n_atoms, temperature_k=guess, jobs=jobs)
+    seeds = len(builder.seeds.get_list())
+    expected = forecast(plan, guess, seeds, n_atoms, settings.timestep_fs, preparation_time_ps(settings))
+    return LaunchForecast(**vars(expected), n_atoms=n_atoms, temperature_k=guess)
 
 
 def summary(point: Mapping[str, Any]) -> str:

@@ -14,7 +14,8 @@ from coexistence_jobs import N_ATOMS, REPETITIONS, SETTINGS, TEMPERATURE_K, goin
 
 from aiida_dnpmelt.calculations.coexistence_script import build_script
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
-from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation, inputs_of, run_spec, stages
+from aiida_dnpmelt.calculations.job_inputs import inputs_of
+from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation, run_spec, stages
 from aiida_dnpmelt.data.potential import PotentialData
 
 

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 from aiida import orm
 from campaigns import load
+from provenance.stored_points import counted_statements
 
 from aiida_dnpmelt.campaign.cells import Campaign
 from aiida_dnpmelt.campaign.modes import Load, builder_of, load_of, problem_of
+from aiida_dnpmelt.campaign.submission import check, forecast
 from aiida_dnpmelt.workchains.melting import MeltingWorkChain
 from aiida_dnpmelt.workchains.protocols import load_protocol
 from aiida_dnpmelt.workchains.tpc import TPCWorkChain, forecast_of
@@ -121,3 +123,26 @@ def test_builders_store_nothing(points):
     for cell in points.cells:
         load_of(builder_of(points, cell))
     assert orm.QueryBuilder().append(orm.Node).count() == before
+
+
+def test_forecast_of_many_pressures_is_made_once_for_each_potential(lmp_code, tmp_path):
+    campaign = load(tmp_path, pressures_gpa=[0.1 * index for index in range(40)])
+    with counted_statements() as one:
+        (first,) = forecast(campaign, campaign.cells[:1])
+    with counted_statements() as many:
+        loads = list(forecast(campaign, campaign.cells))
+    assert len(loads) == 40
+    assert set(loads) == {first}
+    assert len(many) <= len(one)
+
+
+def test_check_passes_all_cells_through_who_tells(lmp_code, tmp_path):
+    campaign, seen = load(tmp_path), []
+
+    def tell(found):
+        for each in found:
+            seen.append(each.cell)
+            yield each
+
+    check(campaign, tell)
+    assert seen == list(campaign.cells)

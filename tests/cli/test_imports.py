@@ -69,7 +69,9 @@ def test_import_of_a_model_runs_one_job(imports, tiny_model, tmp_path, dp_code):
     node = PotentialData.find(model)
     assert f"[OK] potential {node.pk}: model.pb, deepmd, Cu Ni, cutoff 3.5 Angstrom" in first.output
     assert (node.origin, node.creator.label) == ("a test", "show_model.pb")
+    assert f"{dp_code.full_label} opens model.pb in a job" in first.stderr
     again = imports("potential", str(model), "--code", "not-needed@localhost")
+    assert again.stderr == ""
     assert f"[OK] potential {node.pk}: model.pb" in again.output
     assert "It was stored before" in again.output
 

@@ -63,7 +63,31 @@ def test_element_is_taken_as_what_melts_and_that_is_said(launch):
 def test_dry_run_of_a_paper_sized_cell(launch):
     result = launch("--dry-run", "--protocol", "paper", "--seed", "3", "--seed", "4")
     assert "21952 atoms" in result.output
-    assert "5 runs of 120 ps" in result.output
+    assert "in all 2 runs of 120 ps in 1 round," in result.output, "a run needs a seed"
+
+
+@pytest.mark.parametrize("dry", [("--dry-run",), ()])
+def test_budget_below_the_first_round_is_told_before_anything_runs(launch, dry):
+    result = launch("--budget", "1e6", *dry)
+    assert result.exit_code == 1
+    told = "plan.budget_atom_steps: 1e+06 atom-steps do not reach for the first round: 2 runs of 27.45 ps"
+    assert told in result.output
+    least = result.output.partition("Give at least ")[2].partition(",")[0]
+    assert launch("--budget", least, "--dry-run").exit_code == 0
+
+
+def test_forecast_is_not_cut_at_the_budget(launch):
+    """Two runs of 27.45 ps in the published cell take 402 million; what is left is enough for these two alone."""
+    output = launch("--repetitions", "14", "14", "28", "--dry-run").output
+    assert "first round: 4.02e+08 atom-steps" in output
+    assert "in all 2 runs of 36 ps" in output
+    assert "unfinished: 2 living runs, at least 4 are asked for; stopped: neither time, nor budget" in output
+
+
+def test_cell_that_nobody_can_run_is_refused_at_once(launch):
+    result = launch("--repetitions", "630", "630", "630", "--budget", "1e30", "--dry-run")
+    assert result.exit_code == 1
+    assert "make a cell of 1000188000 atoms, at most 100000000 can be run" in result.output
 
 
 def test_structure_from_a_file(launch, tmp_path: Path):

@@ -101,6 +101,22 @@ def test_dry_run_with_vasp_as_teacher(launch, vasp):
         assert "the teacher: " not in result.output
 
 
+def test_dry_run_with_vasp_counts_self_consistent_cycles(launch, vasp):
+    """60 crystals of 101 steps, 10 melts of 1000 + 500 + 801; 30 chosen frames and 60 unbiased ones an iteration."""
+    output = launch("learn", *VASP, "--dry-run", file=None).output
+    assert "29070 for the first labels, at most 90 an iteration" in output
+    assert "at most 29970 in 10 iterations, some 29160 in 1, the fewest that it can take" in output
+    assert "electronic steps" in output
+    output = launch("melt", *VASP, "--protocol", "fast", "--dry-run", file=None).output
+    assert "47478 for the first labels, at most 66 an iteration, 32 for the correction at T_m" in output
+    output = launch("learn", *VASP, "--protocol", "paper", "--dry-run", file=None).output
+    assert "at most 330 an iteration" in output, "a label each of 10 steps, and the start"
+
+
+def test_dry_run_with_a_potential_as_teacher_counts_no_cycles(launch):
+    assert "self-consistent" not in launch("learn", "--dry-run").output
+
+
 @pytest.mark.parametrize(
     ("arguments", "changes", "message"),
     [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -155,11 +156,11 @@ class TestLaunch:
             ["512", "4x4x8", "6"],
             ["1000", "5x5x10", "6"],
             ["1728", "6x6x12", "6"],
-            ["4096", "8x8x16", "6"],
-            ["8000", "10x10x20", "6"],
+            ["4096", "8x8x16", "3"],
+            ["8000", "10x10x20", "2"],
         ]
-        assert lines[6].split()[4] == "2e+08", "the budget of a size bounds it"
-        assert "core-hours in all" in lines[7]
+        assert float(lines[6].split()[4]) <= 2e8, "the budget of a size bounds it"
+        assert re.fullmatch(r"some .* core-hours .* in all, more if the first guess is far off", lines[7])
         assert orm.QueryBuilder().append(orm.ProcessNode).count() == before
 
     @pytest.mark.parametrize(

@@ -41,16 +41,30 @@ def cells(output: str, label: str) -> list[str]:
     return line.replace("│", " ").replace("┃", " ").split()
 
 
+@pytest.fixture
+def daemon_runs(monkeypatch):
+    monkeypatch.setattr("aiida_dnpmelt.cli.watch.daemon_runs", lambda: True)
+
+
+@pytest.mark.usefixtures("daemon_runs")
 def test_table_of_what_runs_has_stage_temperature_solid_fraction_and_time_to_go(status, running_chain):
     result = status()
     assert result.exit_code == 0, result.output
     assert f"TPC <{running_chain.pk}>: T_m = 1290.0 K so far" in result.output
+    assert "daemon" not in result.output
     row = cells(result.output, "shown_seed_1_round_01")
     assert row[:4] == ["shown_seed_1_round_01", "1250", "production", "79%"]
     assert 100 < int(row[4]) < 5000
     assert 0 <= float(row[5]) <= 1
     assert row[7:9] == ["min", row[8]]
     assert cells(result.output, "shown_seed_2_round_01") == ["shown_seed_2_round_01", "1300", "created"]
+
+
+def test_without_a_daemon_nothing_goes_on_and_no_time_is_told(status, running_chain):
+    for output in (status().output, status(str(running_chain.pk)).output):
+        assert "the daemon does not run, nothing goes on: start it by `aiida-dnpmelt services up`" in output
+        assert cells(output, "shown_seed_1_round_01")[2:4] == ["production", "79%"]
+        assert " min " not in output
 
 
 def test_status_of_one_chain_is_that_table(status, running_chain):

@@ -39,6 +39,7 @@ def test_results_of_a_finished_job(finished_job):
     assert results["production_time_ps"] == pytest.approx(3.0)
     assert (results["atoms"], results["steps"], results["atom_steps"]) == (N_ATOMS, steps, steps * N_ATOMS)
     assert 0 < results["core_hours"] < 0.1
+    assert 0 < results["cpu_hours"] < 1.1 * results["core_hours"]
     assert results["lammps_version"].split()[-1].isdigit() or "20" in results["lammps_version"]
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import random
+from itertools import product
 
 import ase
 import numpy as np
@@ -157,6 +159,45 @@ def test_repeated_cell_has_the_atoms_and_the_shape(lattice, minimum, aspect):
     assert minimum <= math.prod(counts) * len(cell) <= 1.55 * minimum
     assert x / y == pytest.approx(1, abs=0.16)
     assert z / math.sqrt(x * y) == pytest.approx(aspect, rel=0.2)
+
+
+def tried_one_by_one(atoms: ase.Atoms, minimum: int, aspect: float) -> tuple[int, int, int]:
+    """Return the best repetitions among all that are near the ideal shape."""
+    lengths = atoms.cell.lengths()
+    lateral = (minimum / len(atoms) * np.prod(lengths) / aspect) ** (1 / 3)
+    ranges = (range(max(1, int(0.7 * n)), math.ceil(1.4 * n) + 1) for n in lateral * np.array([1, 1, aspect]) / lengths)
+
+    def badness(counts):
+        x, y, z = counts * lengths
+        shape = 2.0 * abs(math.log(x / y)) + abs(math.log(z / (aspect * math.sqrt(x * y))))
+        return round(shape + 0.7 * math.log(math.prod(counts) * len(atoms) / minimum), 9), counts
+
+    return min((n for n in product(*ranges) if math.prod(n) * len(atoms) >= minimum), key=badness)
+
+
+@pytest.mark.parametrize("number", range(200))
+def test_repetitions_are_those_of_a_search_through_all(number):
+    chance = random.Random(number)
+    if number % 2:
+        atoms = orthogonal_cell(primitive(chance.choice(list(CRYSTALS))))
+    else:
+        edges = [chance.uniform(2, 12) for _ in range(3)]
+        atoms = ase.Atoms(["Cu"] * chance.randint(1, 12), cell=edges, pbc=True)
+    minimum, aspect = int(10 ** chance.uniform(0, 3.7)), chance.choice([1.0, 2.0, 2.5, 10 ** chance.uniform(-1, 1)])
+    assert repetitions(atoms, minimum, aspect) == tried_one_by_one(atoms, minimum, aspect)
+
+
+@pytest.mark.parametrize(("minimum", "side"), [(10**7, 108), (10**8, 232)])
+def test_repetitions_of_the_largest_cells_are_found_by_looking_at_few(minimum, side, monkeypatch):
+    looked: list[float] = []
+    logarithm = math.log
+    monkeypatch.setattr(
+        "aiida_dnpmelt.physics.crystals.math.log", lambda value: looked.append(value) or logarithm(value)
+    )
+    counts = repetitions(crystal("Cu", "fcc", 3.61), minimum)
+    assert counts[:2] == (side, side)
+    assert 4 * math.prod(counts) >= minimum
+    assert len(looked) < 1000 * side, "not the square of all"
 
 
 def test_repetitions_of_one_cell_that_is_large_enough():

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from aiida_dnpmelt.physics.plan import Bracket, Plan, bracket, coexistence_window, first_guesses, forecast, next_guesses
+from aiida_dnpmelt.physics.plan import (
+    Bracket,
+    Plan,
+    bracket,
+    coexistence_window,
+    first_guesses,
+    first_round_atom_steps,
+    next_guesses,
+)
 from aiida_dnpmelt.workchains.protocols import load_protocol, load_protocols
 
 BALANCED = load_protocol("tpc", "balanced")["plan"]
@@ -99,23 +107,11 @@ def _answer(guess: float, true: float) -> str:
     return "melted" if guess > 1.06 * true else "coexistence"
 
 
-def test_forecast_has_the_time_that_the_slow_noise_asks_for():
-    plan = Plan(**{**BALANCED, "target_uncertainty_k": 2.0})
-    found = forecast(plan, 1300.0, 1728, 3.0, 12.45)
-    variance = 1300.0**2 / (1728 * 3.8)
-    assert found.time_ps == pytest.approx(2 * variance * 8.0 / (plan.runs * 2.0**2))
-    assert found.runs == plan.runs
-    assert found.atom_steps == pytest.approx(plan.runs * (found.time_ps + 12.45) / 0.003 * 1728)
-
-
-def test_forecast_stays_within_the_bounds_of_the_plan():
-    def time(**changes: float) -> float:
-        return forecast(Plan(**{**BALANCED, **changes}), 1300.0, 1728, 3.0, 12.0).time_ps
-
-    assert time(target_uncertainty_k=100.0) == BALANCED["production_time_ps"]
-    assert time(target_uncertainty_k=0.1) == BALANCED["maximum_time_ps"]
-    tight = forecast(Plan(**{**BALANCED, "budget_atom_steps": 1e6}), 1300.0, 1728, 3.0, 12.0)
-    assert tight.atom_steps == 1e6
+def test_first_round_takes_what_it_takes_whatever_the_budget_and_no_more_runs_than_there_are_seeds():
+    plan = Plan(**{**BALANCED, "budget_atom_steps": 1.0})
+    one = (12.45 + plan.first_time_ps) / 0.003 * 1728
+    assert first_round_atom_steps(plan, 16, 1728, 3.0, 12.45) == pytest.approx(plan.initial_runs * one)
+    assert first_round_atom_steps(plan, 1, 1728, 3.0, 12.45) == pytest.approx(one)
 
 
 def test_guesses_are_plain_floats():
@@ -129,3 +125,9 @@ def test_guess_may_be_off_by_what_melting_half_of_the_cell_takes():
     share = coexistence_window(0.13743 / (8.617333e-5 * 1357.77), 3.8)
     assert share * 1357.77 == pytest.approx(0.0687 / (3.8 * 8.617333e-5), rel=1e-3)
     assert share == pytest.approx(0.155, abs=0.001)
+
+
+def test_protocol_that_was_changed_by_who_loaded_it_is_the_same_for_the_next():
+    load_protocol("tpc", "fast")["plan"]["runs"] = 99
+    load_protocols("tpc")["protocols"].clear()
+    assert load_protocol("tpc", "fast")["plan"]["runs"] == 2

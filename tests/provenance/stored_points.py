@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiida import orm
 from aiida.common.links import LinkType
+from aiida.manage import get_manager
 from report.stored_melting import chain_node, end, give, potential
+from sqlalchemy import event
 
 from aiida_dnpmelt.provenance.query import OUTPUT, PROCESS_TYPE
 
@@ -91,3 +95,19 @@ def store_chain(**changes: Any) -> orm.WorkChainNode:
     give(chain, melting=orm.Dict({**result, **changes}))
     end(chain)
     return chain
+
+
+@contextmanager
+def counted_statements() -> Iterator[list[str]]:
+    """Give the list of the statements that the database of the profile is asked meanwhile."""
+    engine = get_manager().get_profile_storage().get_session().get_bind()
+    statements: list[str] = []
+
+    def count(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", count)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from provenance.stored_points import cohesive_energy, invalid, store, store_chain
+from aiida import orm
+from provenance.stored_points import cohesive_energy, counted_statements, invalid, store, store_chain
+from report.stored_melting import chain_node, end, give
 
 from aiida_dnpmelt.provenance.ambient import ambient_points, cohesive_energies, energies_of, refit_of
 from aiida_dnpmelt.provenance.query import DEMO
@@ -101,3 +103,23 @@ def test_demonstrations_and_replications_are_left_out():
     chain.base.extras.set(DEMO, True)
     store(potential_sha256="12" * 32, method="paper-text")
     assert found() == [kept]
+
+
+def test_number_of_questions_does_not_grow_with_the_chains():
+    numbers = []
+    for _ in range(3):
+        for _ in range(4):
+            store_chain(element="Cu")
+        with counted_statements() as statements:
+            ambient_points()
+        numbers.append(len(statements))
+    assert 0 < numbers[0] == numbers[1] == numbers[2]
+
+
+def test_a_chain_that_vasp_taught_is_named_by_the_family_of_its_potcars():
+    chain = store_chain()
+    other = chain_node("melting", protocol=orm.Str("balanced"), learning__labelling__potential_family=orm.Str("PBE.54"))
+    give(other, melting=orm.Dict({**chain.outputs.melting.get_dict(), "lattice": "hcp"}))
+    end(other)
+    (point,) = [each for each in ambient_points() if each.lattice == "hcp"]
+    assert (point.potential, point.protocol) == ("VASP, PBE.54", "balanced")

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from aiida import orm
 from aiida.common.links import LinkType
-from provenance.stored_points import POINT, invalid, store
+from provenance.stored_points import POINT, counted_statements, invalid, store, store_chain
 from report.stored_melting import chain_node
 
 from aiida_dnpmelt.provenance.ambient import ambient_points
-from aiida_dnpmelt.provenance.query import OUTPUT, melting_point, melting_points, notation
+from aiida_dnpmelt.provenance.query import OUTPUT, melting_point, melting_points, notation, whole_result
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,18 @@ def test_one_point_by_the_chain_or_its_output(points):
     assert point.details["seeds_used"] == [101, 102, 103, 104]
     with pytest.raises(ValueError, match="no melting point with the pk 999999"):
         melting_point(999999)
+
+
+def test_a_result_is_read_alone_however_many_there_are(aiida_profile_clean):
+    chains = [store_chain() for _ in range(3)]
+    read: list[dict] = []
+    for pk in (chains[1].pk, chains[1].outputs.melting.pk):
+        with counted_statements() as statements:
+            found = whole_result(pk)
+        assert found is not None
+        assert found[0] == chains[1].pk
+        read.append(found[1])
+        assert len(statements) <= 4
+        assert all(" LIMIT " in each or "SELECT" not in each for each in statements)
+    assert read[0] == read[1]
+    assert whole_result(chains[0].pk - 1) is None

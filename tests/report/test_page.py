@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 from aiida import orm
+from aiida.engine import ProcessState
 from report.browser import WIDTH, is_blank, look_at
 from report.stored_melting import HOSTILE, MODELS, chain_node, coexist, end, melting_chain, potential
 
@@ -270,6 +271,19 @@ def test_failed_chain_says_why(computer):
         "learning: failed with exit status 401: The first frames could not be labelled. <b>crystals</b>" in found.words
     )
     assert found.anchors() == ("provenance", "cite")
+
+
+@pytest.mark.parametrize("kind", ["melting", "tpc"])
+def test_killed_chain_is_said_to_have_ended_without_a_temperature(kind, aiida_profile):
+    chain = chain_node(kind, seed=orm.Int(1))
+    chain.set_process_status("Killed through `verdi process kill`")
+    chain.set_process_state(ProcessState.KILLED)
+    found = Reader(write_html(chain))
+    assert "The work chain was killed: Killed through `verdi process kill`" in found.text
+    assert "ended without one" in found.text
+    assert "not known yet" not in found.text
+    assert "been killed" not in found.text
+    assert "yet" not in found.text
 
 
 def test_learning_alone_has_a_page(chain):

@@ -5,8 +5,12 @@ from pathlib import Path
 import pytest
 from aiida import orm
 from aiida.engine import ProcessState
+from aiida.transports.plugins.local import LocalTransport
+from provenance.stored_points import counted_statements
 from report.stored_chains import add_job, add_run, copied_folder, cut, end, stored_chain
 
+from aiida_dnpmelt.report import live_files
+from aiida_dnpmelt.report.live_files import LiveFiles
 from aiida_dnpmelt.report.progress import RunProgress, progress, running
 
 TOTAL = 200 + 500 + 400 + 100 + 200 + 1000  # time steps of the job
@@ -118,3 +122,82 @@ def test_running_chains_are_those_that_have_not_ended():
     assert [pk for pk in found if pk in {old.pk, ended.pk, new.pk}] == [new.pk, old.pk]
     for node in (old, new):
         node.set_process_state(ProcessState.KILLED)
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """Give the list of the connections that are opened to computers."""
+    found: list[str] = []
+    original = LocalTransport.open
+
+    def count(self):
+        found.append(self._machine)
+        return original(self)
+
+    monkeypatch.setattr(LocalTransport, "open", count)
+    return found
+
+
+@pytest.fixture
+def four_jobs(finished_job, tmp_path) -> orm.WorkChainNode:
+    """Give a work chain with four jobs in production."""
+    chain = stored_chain()
+    for index in range(4):
+        folder = copied_folder(finished_job, tmp_path / str(index))
+        cut(folder, "production", 510)
+        add_job(add_run(chain, f"seed_{index}_round_01"), finished_job, folder)
+    return chain
+
+
+def test_files_of_this_machine_are_read_without_a_connection(four_jobs, opened):
+    assert [run.stage for run in progress(four_jobs)] == ["production"] * 4
+    assert opened == []
+
+
+def test_another_computer_is_asked_for_all_of_its_jobs_in_one_connection_and_not_all_the_time(
+    four_jobs, opened, monkeypatch
+):
+    here = progress(four_jobs)
+    monkeypatch.setattr(live_files, "_LOCAL", "core.none")
+    monkeypatch.setattr(LocalTransport, "get_safe_open_interval", lambda _: 30.0)
+    clock = [1000.0]
+    monkeypatch.setattr(live_files.time, "monotonic", lambda: clock[0])
+    files = LiveFiles()
+    for _ in range(6):  # as `--watch` asks, each 5 s
+        assert [(run.stage, run.fraction) for run in progress(four_jobs, files)] == [
+            (run.stage, run.fraction) for run in here
+        ]
+        clock[0] += 5.0
+    assert len(opened) == 1
+    progress(four_jobs, files)
+    assert len(opened) == 2
+
+
+def test_log_that_grows_is_read_on_from_where_it_was(finished_job, folder, monkeypatch):
+    chain, files = stored_chain(), LiveFiles()
+    whole = (folder / "log.lammps").read_bytes()
+    add_job(add_run(chain, "seed_1_round_01"), finished_job, folder)
+    for share in (0.3, 0.31, 0.6, 0.9, 0.95):
+        (folder / "log.lammps").write_bytes(whole[: int(share * len(whole))])
+        (known,), (anew,) = progress(chain, files), progress(chain)
+        assert (known.stage, known.fraction) == (anew.stage, anew.fraction)
+    assert known.stage == "production"
+
+
+def test_number_of_questions_does_not_grow_with_the_runs(four_jobs, finished_job, folder):
+    alone, files = stored_chain(), LiveFiles()
+    add_job(add_run(alone, "seed_1_round_01"), finished_job, folder)
+    numbers = []
+    for chain in (alone, four_jobs):
+        progress(chain, files)
+        with counted_statements() as statements:
+            progress(chain, files)
+        numbers.append(len(statements))
+    assert numbers[0] == numbers[1] < 10
+
+
+def test_the_round_after_the_ninety_ninth_is_the_last():
+    chain = stored_chain()
+    for label in ("seed_1_round_99", "seed_2_round_100"):
+        add_run(chain, label)
+    assert [found.label for found in progress(chain)] == ["seed_2_round_100"]

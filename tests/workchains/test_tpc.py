@@ -15,6 +15,7 @@ from coexistence_jobs import SETTINGS, copper, once
 from daemons import kill_worker, wait_for
 
 from aiida_dnpmelt.calculations.coexistence_settings import CoexistenceSettings
+from aiida_dnpmelt.calculations.coexistence_stages import preparation_time_ps
 from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation
 from aiida_dnpmelt.calculations.melting_point import assess_runs
 from aiida_dnpmelt.data.elements import element
@@ -194,7 +195,7 @@ def test_a_lost_cell_bounds_the_melting_temperature_and_is_no_number(lmp_code, c
     assert (point["verdict"], point["melting_temperature_k"]) == ("invalid", None)
     assert point[f"seeds_{state}"] == [7]
     assert point[bound] == guess
-    assert "stopped after 1 rounds" in chain.exit_message
+    assert "stopped after 1 round" in chain.exit_message
     assert chain.pk not in [found.pk for found in melting_points()]
     assert chain.pk in [found.pk for found in melting_points(everything=True)]
     assert "no T_m yet" in summary(point)
@@ -215,12 +216,56 @@ def test_lost_cells_move_the_guess_down_until_the_rounds_end(lmp_code, cu_u3):
 
 
 def test_budget_that_ends_first_leaves_the_number_unfinished_and_says_so(lmp_code, cu_u3):
-    chain = run_get_node(builder_of(lmp_code, cu_u3, budget_atom_steps=1e5, initial_runs=1)).node
+    builder = builder_of(lmp_code, cu_u3, initial_runs=1, maximum_rounds=9)
+    first = forecast_of(builder).first_round_atom_steps
+    builder.plan = orm.Dict({**builder.plan.get_dict(), "budget_atom_steps": 1.02 * first})
+    chain = run_get_node(builder).node
     assert chain.is_finished_ok, chain.exit_message
     point = chain.outputs.melting_point
-    assert (point["verdict"], point["rounds"], point["seeds_used"]) == ("unfinished", 1, [7])
+    assert (point["verdict"], point["seeds_used"]) == ("unfinished", [7])
     assert point["melting_temperature_k"] == pytest.approx(T_M, abs=200)
-    assert point["reasons"][-1] == "stopped: the budget of 1e+05 atom-steps is spent"
+    assert point["reasons"][-1].startswith("stopped: ")
+    assert point["atom_steps"] == pytest.approx(1.02 * first, rel=0.01)
+
+
+@pytest.mark.parametrize("budget", [2.0, 1e5, 0.99])
+def test_budget_below_the_first_round_is_refused_with_what_it_takes(lmp_code, cu_u3, budget):
+    builder = builder_of(lmp_code, cu_u3)
+    first = forecast_of(builder).first_round_atom_steps
+    builder.plan = orm.Dict({**builder.plan.get_dict(), "budget_atom_steps": budget if budget > 1 else budget * first})
+    message = str(TPCWorkChain.spec().inputs.validate(builder._inputs(prune=True)).message)
+    assert "plan.budget_atom_steps: " in message
+    assert f"2 runs of {6 + preparation_time_ps(CoexistenceSettings(**RUN)):.4g} ps in a cell of 640 atoms" in message
+    least = float(message.partition("Give at least ")[2].partition(",")[0])
+    builder.plan = orm.Dict({**builder.plan.get_dict(), "budget_atom_steps": least})
+    assert TPCWorkChain.spec().inputs.validate(builder._inputs(prune=True)) is None
+    assert first <= least < 1.01 * first
+
+
+def test_forecast_of_a_builder_has_no_more_runs_than_seeds(lmp_code, cu_u3):
+    builder = TPCWorkChain.get_builder_from_protocol(lmp_code, copper(), cu_u3, "paper", {"seeds": [3, 4]})
+    found = forecast_of(builder)
+    assert (found.runs, found.jobs, found.rounds) == (2, 2, 1)
+    assert found.atom_steps == found.first_round_atom_steps
+
+
+@pytest.mark.parametrize("counts", [[630, 630, 630], [1000, 1000, 1000]])
+def test_cell_that_nobody_can_run_is_refused_with_its_atoms(lmp_code, cu_u3, counts):
+    builder = builder_of(lmp_code, cu_u3, budget_atom_steps=1e30)
+    builder.repetitions = orm.List(counts)
+    message = str(TPCWorkChain.spec().inputs.validate(builder._inputs(prune=True)).message)
+    assert f"make a cell of {4 * math.prod(counts)} atoms, at most 100000000 can be run" in message
+
+
+@pytest.mark.parametrize("lattice", ["fcc", "bcc", "hcp", "diamond"])
+@pytest.mark.parametrize("protocol", load_protocols("tpc")["protocols"])
+def test_no_protocol_has_a_budget_below_its_first_round(lmp_code, cu_u3, protocol, lattice):
+    structure = orm.StructureData(ase=crystal("Cu", lattice, 3.6))
+    builder = TPCWorkChain.get_builder_from_protocol(lmp_code, structure, cu_u3, protocol)
+    assert TPCWorkChain.spec().inputs.validate(builder._inputs(prune=True)) is None
+    if protocol in ("balanced", "stringent", "paper"):
+        builder.repetitions = orm.List([14, 14, 28])
+        assert TPCWorkChain.spec().inputs.validate(builder._inputs(prune=True)) is None
 
 
 def test_seeds_of_failed_runs_are_spent(cu_u3, code_that):
@@ -233,6 +278,22 @@ def test_seeds_of_failed_runs_are_spent(cu_u3, code_that):
     assert len(point["seeds_melted"]) == 1
     assert point["rounds"] == 2
     assert point["reasons"][-1] == "stopped: no seed is left for another guess"
+    said = [entry.message for entry in orm.Log.collection.get_logs_for(chain)]
+    assert any("jobs left nothing that tells what they took: it is not known" in message for message in said)
+
+
+def test_what_failed_runs_took_counts_in_the_budget(cu_u3, code_that):
+    """The first run of all melts in bulk, the other stops at a wrong command after its equilibration."""
+    spoilt = "sed -i 's/^print \"dnpmelt stage average\"/bogus\\n&/' input.in"
+    code = code_that(f'mkdir "$0.d" 2> /dev/null || {spoilt}\nexec "$LMP" "$@"')
+    changes = {"temperature": orm.Float(3000.0), "initial_runs": 2, "maximum_rounds": 1}
+    chain = run_get_node(builder_of(code, cu_u3, **changes)).node
+    failed = [job for job in jobs_of(chain) if job.exit_status]
+    assert failed
+    assert all(job.outputs.results["atom_steps"] > 0 for job in failed)
+    point = chain.outputs.melting_point
+    assert len(point["seeds_melted"]) == 1
+    assert point["atom_steps"] == sum(job.outputs.results["atom_steps"] for job in jobs_of(chain))
 
 
 def test_a_round_without_a_finished_run_fails_with_the_reason(cu_u3, code_that):

@@ -76,6 +76,7 @@ def test_run_that_is_cut_goes_on_as_if_it_had_not_been(make_vasp, potcar_family,
     assert node.is_finished_ok, node.exit_message
     report = outputs["report"].get_dict()
     assert (report["pieces"], report["steps"], report["lost_steps"], report["doubled"]) == (3, 7, 2, 0)
+    assert report["electronic_steps"] >= report["steps"]
     assert outputs["frames"].frames.energies_ev == pytest.approx(truth, abs=1e-6)
     assert len(report["flaws"]) == 2
     assert [job.inputs.parameters["nsw"] for job in jobs_of(node)] == [7, 4, 1]

@@ -11,16 +11,13 @@ from aiida_vasp.data.potcar import PotcarData
 from pydantic import ValidationError
 
 from aiida_dnpmelt.calculations.job_resources import takes_resources, vasp_options
-from aiida_dnpmelt.calculations.label_settings import LabelSettings
+from aiida_dnpmelt.calculations.label_settings import LABEL, MELT, LabelSettings
 from aiida_dnpmelt.calculations.lammps_label import LammpsLabelCalculation, starts_of
 from aiida_dnpmelt.calculations.screening import screen_frames
 from aiida_dnpmelt.calculations.validators import both, explain, fits, may_run, runs
 from aiida_dnpmelt.calculations.vasp_frames import (
-    LABEL,
-    MELT,
     label_report,
     label_starts,
-    stages_of,
     starts_by_name,
     take_labels,
 )
@@ -149,7 +146,7 @@ class VaspLabelWorkChain(WorkChain):
             **self.inputs.frames,
         )
         self.ctx.starts = starts_by_name(self.inputs.frames)
-        self.ctx.stages = list(stages_of(LabelSettings(**self.inputs.settings.get_dict())))
+        self.ctx.stages = list(LabelSettings(**self.inputs.settings.get_dict()).stages)
         self.ctx.stage = 0
         self.ctx.reached = ""
         self.ctx.ends = {}

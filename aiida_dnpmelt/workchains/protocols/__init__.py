@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -10,6 +12,11 @@ import yaml
 
 def load_protocols(work_chain: str) -> dict[str, Any]:
     """Return the content of the protocol file of a work chain: ``default_protocol`` and ``protocols``."""
+    return deepcopy(_content(work_chain))
+
+
+@cache
+def _content(work_chain: str) -> dict[str, Any]:
     text = files(__package__).joinpath(f"{work_chain}.yaml").read_text(encoding="utf-8")
     content: dict[str, Any] = yaml.safe_load(text)
     return content
