@@ -16,7 +16,7 @@ from aiida.engine import submit
 
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import crystal
-from aiida_dnpmelt.provenance.query import notation
+from aiida_dnpmelt.physics.notation import notation
 from aiida_dnpmelt.setup.engines import lammps_potentials
 from aiida_dnpmelt.workchains.tpc import TPCWorkChain
 

@@ -6,18 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from aiida_dnpmelt.provenance.intervals import Interval
+from aiida_dnpmelt.report.bars import bars
 from aiida_dnpmelt.report.figures import COLOURS
 
+_NO_BAR = "none"
+"""Length of a bar that is not drawn: plotly takes an empty one for zero, and draws that."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
-COVERAGE = 1.96
-"""Standard uncertainties in half of a 95 % interval."""
 
 
 @dataclass(frozen=True)
 class Spot:
     """A point of a chart.
 
-    :param uncertainty: standard uncertainty of ``y``.
+    :param interval: its 95 % interval, which is drawn; None if it is not known.
     :param text: what is said of it.
     :param url: page that it leads to.
     :param good: drawn full; open otherwise.
@@ -26,7 +30,7 @@ class Spot:
 
     x: float
     y: float
-    uncertainty: float
+    interval: Interval | None
     text: str
     url: str
     good: bool
@@ -36,6 +40,7 @@ class Spot:
 def spots(name: str, points: Sequence[Spot], index: int) -> dict[str, Any]:
     """Return points of one kind; the index says their colour and symbol."""
     symbol = SYMBOLS[(index // len(COLOURS) + index) % len(SYMBOLS)]
+    below, above = bars([point.y for point in points], [point.interval for point in points])
     return {
         "type": "scatter",
         "mode": "markers+text",
@@ -44,7 +49,9 @@ def spots(name: str, points: Sequence[Spot], index: int) -> dict[str, Any]:
         "y": [point.y for point in points],
         "error_y": {
             "type": "data",
-            "array": [COVERAGE * point.uncertainty for point in points],
+            "symmetric": False,
+            "array": [_NO_BAR if np.isnan(length) else length for length in above.tolist()],
+            "arrayminus": [_NO_BAR if np.isnan(length) else length for length in below.tolist()],
             "thickness": 1.2,
             "width": 3,
         },

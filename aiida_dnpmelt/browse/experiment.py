@@ -16,6 +16,7 @@ from aiida_dnpmelt.data.elements import elements
 from aiida_dnpmelt.physics.reference_errors import MeanErrors
 from aiida_dnpmelt.provenance.ambient import AmbientPoint, ambient_points
 from aiida_dnpmelt.report import words
+from aiida_dnpmelt.report.bars import lacking
 from aiida_dnpmelt.report.experiment import LATTICES, Comparison, by_lattice, compare
 
 _COLUMNS = ("element", "lattice", "T_m/K", "T_m(exp)/K", "error/K", "error/%", "verdict", "potential")
@@ -68,6 +69,8 @@ def _chart(comparisons: Sequence[Comparison]) -> Chart:
         if members:
             traces.append(spots(lattice, members, index))
     caption = "Bars are 95 % intervals; unfinished ones are open. A click on a point leads to its page."
+    if note := lacking([each.point.interval_k for each in comparisons]):
+        caption = f"{caption} {note}."
     alt = f"Melting temperature over that of experiment: {len(comparisons)} points about the line of equal ones"
     axes = ("<i>T</i><sub>m</sub> of experiment in K", "<i>T</i><sub>m</sub> in K")
     return Chart(figure(traces, *axes), alt, caption)
@@ -78,9 +81,7 @@ def _spot(each: Comparison) -> Spot:
     text = f"{point.element}: {point.notation} K, experiment {each.experiment_k:g} K, {each.error_percent:+.1f} %"
     url = f"/point/{point.pk}"
     good = point.verdict == "valid"
-    return Spot(
-        each.experiment_k, point.melting_temperature_k, point.standard_uncertainty_k, text, url, good, point.element
-    )
+    return Spot(each.experiment_k, point.melting_temperature_k, point.interval_k, text, url, good, point.element)
 
 
 def _row(each: Comparison) -> Row:

@@ -14,6 +14,7 @@ from aiida_dnpmelt.browse.parameters import is_final, node_of, page_of, paramete
 from aiida_dnpmelt.browse.policies import PICTURE
 from aiida_dnpmelt.provenance.ancestry import Node
 from aiida_dnpmelt.provenance.trace import Stage, Trace, trace
+from aiida_dnpmelt.report import words
 from aiida_dnpmelt.report.trace_picture import trace_svg
 from aiida_dnpmelt.report.trace_text import cost_text, fact_lines, headline
 
@@ -111,7 +112,7 @@ def _stage_table(found: Trace, uuid: str) -> Table:
     rows = []
     for stage in found.stages:
         cost = stage.cost
-        hours = f"{cost.core_hours:.2g}" if cost.core_hours else ""
+        hours = words.core_hours(cost.jobs, cost.unknown, cost.core_hours) if cost.jobs else ""
         numbers = (str(len(stage.nodes)), str(cost.jobs or ""), hours, str(cost.frames or ""))
         takes = "; ".join(titles[key] for key in stage.parents)
         rows.append(Row([Cell(stage.title, _url(uuid, stage)), *map(Cell, numbers), Cell(takes)]))

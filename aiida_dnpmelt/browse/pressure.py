@@ -10,13 +10,16 @@ from aiida import orm
 from starlette.requests import Request
 from starlette.responses import Response
 
-from aiida_dnpmelt.browse.charts import COVERAGE, Spot, band, figure, line, spots
+from aiida_dnpmelt.browse.charts import Spot, band, figure, line, spots
 from aiida_dnpmelt.browse.html import Cell, Chart, Column, Row, Table, answer, link, node_cell
 from aiida_dnpmelt.browse.parameters import FILTERS, VERDICTS, Filters, filters_of, parameters_of
 from aiida_dnpmelt.browse.points import COLUMNS, in_order, point_row, points_of
 from aiida_dnpmelt.browse.policies import CHARTS
 from aiida_dnpmelt.calculations.melting_curve import SCHEMA, stored_fit
+from aiida_dnpmelt.physics.error_budget import Measured
+from aiida_dnpmelt.provenance.intervals import interval_of
 from aiida_dnpmelt.provenance.query import MeltingPoint
+from aiida_dnpmelt.report.bars import lacking
 from aiida_dnpmelt.report.figures import COLOURS
 
 MOST = 1000
@@ -88,6 +91,8 @@ def _chart(points: Sequence[MeltingPoint], curves: Sequence[Mapping[str, Any]], 
         "Bars and bands are 95 % intervals; points that are not valid are open. A click on a point leads to its page; "
         "drag to enlarge, double-click to go back. The table below has the same numbers."
     )
+    if words := lacking([interval_of(point.details) for point in points]):
+        caption = f"{caption} {words}."
     if number > len(points):
         caption = f"The latest {len(points)} of {number} points: choose by element or potential. {caption}"
     alt = f"Melting temperature over pressure: {len(points)} points and {len(curves)} curves"
@@ -101,7 +106,7 @@ def _spots(points: Iterator[MeltingPoint]) -> Iterator[Spot]:
         yield Spot(
             point.pressure_gpa,
             point.melting_temperature_k,
-            point.standard_uncertainty_k or 0.0,
+            interval_of(point.details),
             text,
             f"/point/{point.uuid}",
             point.verdict == "valid",
@@ -113,9 +118,9 @@ def _law(curve: Mapping[str, Any], colour: str) -> list[dict[str, Any]]:
     pressures = np.linspace(min(curve["pressures_gpa"]), max(curve["pressures_gpa"]), _LINE)
     values = [stored_fit(curve).temperature_k(pressure) for pressure in pressures]
     places = [round(float(pressure), 4) for pressure in pressures]
-    low = [float(each.value - COVERAGE * each.uncertainty) for each in values]
-    high = [float(each.value + COVERAGE * each.uncertainty) for each in values]
-    return [band(places, low, high, colour), line(places, [float(each.value) for each in values], colour)]
+    bounds = [Measured(float(each.value), float(each.uncertainty)).interval_k for each in values]
+    area = band(places, [low for low, _ in bounds], [high for _, high in bounds], colour)
+    return [area, line(places, [float(each.value) for each in values], colour)]
 
 
 def _curve_table(curves: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:

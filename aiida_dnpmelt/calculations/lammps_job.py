@@ -100,9 +100,16 @@ def missing_species(potential: PotentialData, species: Sequence[str]) -> str | N
     return f"potential: it has no {', '.join(missing)}, it knows {', '.join(potential.type_map)}"
 
 
-def core_hours(loops: Sequence[Any]) -> float:
-    """Return what runs cost, from the lines at their ends; runs that were cut count nothing."""
-    return sum(loop.seconds * loop.processes for loop in loops if loop is not None) / 3600
+def core_hours(blocks: Sequence[ThermoBlock]) -> float:
+    """Return what the runs of a job cost, from the lines at their ends.
+
+    A run that was cut counts at the speed of those before it; the first one of a job counts nothing.
+    """
+    loops = [block.loop for block in blocks if block.loop is not None]
+    whole = sum(loop.seconds * loop.processes for loop in loops)
+    steps = sum(loop.steps for loop in loops)
+    cut = sum(float(block["Step"][-1] - block["Step"][0]) for block in blocks if block.loop is None)
+    return whole * (1 + cut / steps if steps else 1) / 3600
 
 
 def cpu_hours(blocks: Sequence[ThermoBlock]) -> float | None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from aiida_dnpmelt.campaign.overrides import override_problems
 from aiida_dnpmelt.data.elements import check_symbol
 from aiida_dnpmelt.workchains.protocols import load_protocol, load_protocols
 
@@ -245,6 +246,18 @@ def read_settings(path: Path) -> CampaignSettings:
     except ValidationError as exception:
         problems = [_problem(tree, error) for error in exception.errors()]
         raise ValueError("\n".join(f"{path}:{line}: {words}" for line, words in sorted(problems))) from exception
+
+
+def check_overrides(path: Path, settings: CampaignSettings) -> None:
+    """Check the overrides of a file against the protocol that they are put over.
+
+    :raises ValueError: if some are refused; a line for each, with its line in the file, key, value and what is allowed.
+    """
+    problems = override_problems(settings.mode, settings.protocol, settings.overrides)
+    if problems:
+        tree, _ = _read(path)
+        lines = sorted((_line(tree, ("overrides", *place)), words) for place, words in problems)
+        raise ValueError("\n".join(f"{path}:{line}: {words}" for line, words in lines))
 
 
 def _read(path: Path) -> tuple[yaml.Node, Any]:

@@ -11,7 +11,7 @@ from aiida_dnpmelt.campaign.cells import Cell
 from aiida_dnpmelt.campaign.modes import Load
 from aiida_dnpmelt.campaign.settings import pressure_text
 from aiida_dnpmelt.campaign.states import OVER, CellState
-from aiida_dnpmelt.provenance.query import notation
+from aiida_dnpmelt.physics.notation import notation
 from aiida_dnpmelt.report.words import decimals, hours
 
 _CELL = ("element", "pressure_gpa", "potential")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import click
 
 from aiida_dnpmelt.cli.options import format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
-from aiida_dnpmelt.cli.tables import FORMATS, echo, echo_rows
+from aiida_dnpmelt.cli.tables import FORMATS, echo_note, echo_rows
+from aiida_dnpmelt.report.terminal import plain
 
 
 @click.command("benchmark")
@@ -41,7 +42,7 @@ def potential_benchmark(identifier: str, plot: Path | None, force: bool, output_
         elif output_format == "csv":
             echo_rows(table["rows"], _columns(table), "csv")
         else:
-            _print_table(table)
+            _print_table(table, output_format)
         if plot is not None:
             names = [name for name in ("properties", "reference_properties") if name in chain.outputs]
             draw(write_equations, [chain.outputs[name].get_dict() for name in names], plot)
@@ -56,25 +57,31 @@ def _columns(table: Mapping[str, Any]) -> list[str]:
     return ["property", "unit", "value", *references]
 
 
-def _print_table(table: Mapping[str, Any]) -> None:
+def _print_table(table: Mapping[str, Any], output_format: str) -> None:
     """Print the rows for the eye, then sources, warnings and gaps."""
-    echo(f"{table['element']} ({table['lattice']}), {table['potential_label']}")
+    echo_note(plain(f"{table['element']} ({table['lattice']}), {table['potential_label']}"), output_format)
     columns = {name: name.replace("_error_percent", " off/%") for name in _columns(table)}
     rows = [{title: _shown(row[name], name) for name, title in columns.items()} for row in table["rows"]]
-    echo_rows(rows, list(columns.values()), "table")
+    echo_rows(rows, list(columns.values()), output_format)
+    for line in _remarks(table):
+        echo_note(plain(line), output_format)
+
+
+def _remarks(table: Mapping[str, Any]) -> Iterator[str]:
+    """Yield sources, gaps and warnings, a line each."""
     for name in table["references"]:
         source = table["sources"][name]
         listed = (
             source if isinstance(source, str) else "; ".join(f"{key}: {text}" for key, text in sorted(source.items()))
         )
         if listed:
-            echo(f"{name}: {listed}")
+            yield f"{name}: {listed}"
     for name, reason in sorted(table["gaps"].items()):
-        echo(f"no {name}: {reason}")
+        yield f"no {name}: {reason}"
     if table["missing"]:
-        click.echo(f"not computed: {', '.join(table['missing'])}")
+        yield f"not computed: {', '.join(table['missing'])}"
     for warning in table["warnings"]:
-        echo(f"warning: {warning}")
+        yield f"warning: {warning}"
 
 
 def _shown(value: Any, column: str) -> str:

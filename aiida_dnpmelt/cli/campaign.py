@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_dnpmelt.cli.options import format_option, profile_option, storing_profile_option
-from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
+from aiida_dnpmelt.cli.tables import FORMATS, READ, echo_note, echo_rows
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,14 +42,16 @@ def run(file: Path, dry_run: bool, once: bool, retry_failed: bool, output_format
     Ctrl-C leaves the work chains that run alone. The same command goes on where it was left: a cell is never submitted
     twice, and one that has failed only with --retry-failed.
     """
-    from aiida_dnpmelt.campaign.settings import read_settings
+    from aiida_dnpmelt.campaign.settings import check_overrides, read_settings
     from aiida_dnpmelt.campaign.submission import Submitter, check, locked
     from aiida_dnpmelt.cli.campaign_inputs import load_campaign
     from aiida_dnpmelt.cli.launch_inputs import check_daemon
     from aiida_dnpmelt.cli.told import told
 
     try:
-        whole = load_campaign(read_settings(file), file.parent, dry_run)
+        settings = read_settings(file)
+        check_overrides(file, settings)
+        whole = load_campaign(settings, file.parent, dry_run)
         for line in check(whole, lambda cells: told(cells, "checking cells")):
             click.echo(f"[!] {line}", err=True)
         if dry_run:
@@ -160,7 +162,7 @@ def _passes(submitter: Submitter, once: bool) -> Iterator[tuple[list[str], list[
 
 
 def _words(record: dict[str, Any]) -> str:
-    from aiida_dnpmelt.provenance.query import notation
+    from aiida_dnpmelt.physics.notation import notation
 
     if record["state"] == "done":
         number = notation(record["melting_temperature_k"], record["standard_uncertainty_k"])
@@ -183,14 +185,14 @@ def _print_states(found: Sequence[CellState], output_format: str) -> None:
     from aiida_dnpmelt.campaign.tables import STATE_COLUMNS, STATE_KEYS, state_record, state_row, summary
 
     records = [state_record(each) for each in found]
-    if output_format == "table":
-        echo_rows([state_row(record) for record in records], STATE_COLUMNS, output_format)
-        click.echo(summary(records))
-        for each, record in zip(found, records, strict=True):
-            if each.state == "failed":
-                click.echo(f"{each.cell} failed: {record['remark']}")
+    if output_format not in READ:
+        echo_rows(records, STATE_KEYS, output_format)
         return
-    echo_rows(records, STATE_KEYS, output_format)
+    echo_rows([state_row(record) for record in records], STATE_COLUMNS, output_format)
+    echo_note(summary(records), output_format)
+    for each, record in zip(found, records, strict=True):
+        if each.state == "failed":
+            echo_note(f"{each.cell} failed: {record['remark']}", output_format)
 
 
 def _print_forecast(whole: Campaign, retry_failed: bool, output_format: str) -> None:
@@ -205,8 +207,9 @@ def _print_forecast(whole: Campaign, retry_failed: bool, output_format: str) -> 
     loads = dict(zip((cell.key for cell in missing), forecast(whole, missing), strict=True))
     records = [load_record(each.cell, each.state, loads.get(each.cell.key, Load())) for each in found]
     total, cells = sum(loads.values(), Load()), len(missing)
-    if output_format != "table":
+    if output_format not in READ:
         echo_rows(records, LOAD_KEYS, output_format)
         return
     echo_rows([load_row(record) for record in records], LOAD_COLUMNS, output_format)
-    click.echo(load_summary(total, cells, whole.settings.maximum_running))
+    for words in load_summary(total, cells, whole.settings.maximum_running).splitlines():
+        echo_note(words, output_format)

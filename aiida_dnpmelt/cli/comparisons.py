@@ -12,7 +12,7 @@ import click
 
 from aiida_dnpmelt.cli.options import ELEMENT, format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
-from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
+from aiida_dnpmelt.cli.tables import FORMATS, echo_note, echo_rows
 
 if TYPE_CHECKING:
     from aiida.orm import Dict
@@ -86,14 +86,14 @@ def experiment(
         records = [_record(each) for each in comparisons]
         echo_rows(records, list(records[0]), "csv")
     else:
-        echo_rows([_row(each) for each in comparisons], EXPERIMENT, "table")
+        echo_rows([_row(each) for each in comparisons], EXPERIMENT, output_format)
         click.echo()
         rows = []
         for name, errors in means.items():
             values = (f"{errors.mean_k:+.0f}", f"{errors.mean_absolute_k:.0f}", f"{errors.mean_percent:+.1f}")
             cells = (name, errors.number, *values, f"{errors.mean_absolute_percent:.1f}")
             rows.append(dict(zip(MEANS, cells, strict=True)))
-        echo_rows(rows, MEANS, "table")
+        echo_rows(rows, MEANS, output_format)
     _end(notes, output_format, write_experiment, comparisons, plot)
 
 
@@ -146,11 +146,11 @@ def cohesive(
         records = [_cohesive_record(each) for each in found]
         echo_rows(records, list(records[0]), "csv")
     else:
-        echo_rows([_cohesive_row(each) for each in found], COHESIVE, "table")
+        echo_rows([_cohesive_row(each) for each in found], COHESIVE, output_format)
         mean = sum(abs(each.off_percent) for each in found) / len(found)
-        click.echo(f"mean absolute deviation of the relation over {len(found)} results: {mean:.1f} %")
-        for node in fits.values():
-            click.echo(_fit_text(node))
+        said = [f"mean absolute deviation of the relation over {len(found)} results: {mean:.1f} %"]
+        for words in (*said, *map(_fit_text, fits.values())):
+            echo_note(words, output_format)
     picture = Picture(found, relation, {group: node.get_dict() for group, node in fits.items()})
     _end(notes, output_format, write_cohesion, picture, plot)
 
@@ -209,7 +209,7 @@ def _refits(
 
 
 def _fit_text(node: Dict) -> str:
-    from aiida_dnpmelt.provenance.query import notation
+    from aiida_dnpmelt.physics.notation import notation
 
     fit = node.get_dict()
     offset = ""
@@ -226,7 +226,7 @@ def _end(notes: Sequence[str], output_format: str, write: Callable[..., None], w
     """Say what was left out, and draw the figure if there is to be one."""
     if output_format != "json":
         for note in notes:
-            click.echo(note, err=output_format == "csv")
+            echo_note(note, output_format)
     if plot is not None:
         draw(write, what, plot)
         click.echo(f"{plot} written", err=output_format != "table")

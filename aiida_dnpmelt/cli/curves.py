@@ -58,6 +58,7 @@ def curve(
     The laws of Simon and Glatzel and of Kechin are fitted; the one with the smaller AICc is taken. The curve is kept,
     with the way back to its points.
     """
+    from aiida_dnpmelt.provenance.intervals import with_intervals
     from aiida_dnpmelt.provenance.query import melting_curve_of, melting_points
     from aiida_dnpmelt.report.melting_curve import Picture, write_curve
 
@@ -83,7 +84,7 @@ def curve(
         if known:
             _print_literature(_compared(details, known))
     if plot is not None:
-        draw(write_curve, Picture([details, *others], known), plot)
+        draw(write_curve, Picture([with_intervals(node), *others], known), plot)
         if output_format == "table":
             click.echo(f"{plot} written")
 
@@ -106,12 +107,13 @@ def _curves(pks: Sequence[int], plot: Path | None) -> list[dict[str, Any]]:
 
     :raises ClickException: if one is none, or there is no plot.
     """
+    from aiida_dnpmelt.provenance.intervals import with_intervals
     from aiida_dnpmelt.provenance.query import stored_curve
 
     if pks and plot is None:
         raise click.ClickException("--beside: there is no plot to draw it on, give --plot")
     try:
-        return [stored_curve(pk).get_dict() for pk in pks]
+        return [with_intervals(stored_curve(pk)) for pk in pks]
     except ValueError as exception:
         raise click.ClickException(f"--beside: {exception}") from exception
 
@@ -130,7 +132,7 @@ def _literature(path: Path | None) -> list[LiteraturePoint]:
 
 
 def _print_curve(pk: int, details: dict[str, Any]) -> None:
-    from aiida_dnpmelt.provenance.query import notation
+    from aiida_dnpmelt.physics.notation import notation
     from aiida_dnpmelt.report.melting_curve import law_lines
 
     best = details["fits"][0]
@@ -167,7 +169,7 @@ def _compared(curve: dict[str, Any], points: Sequence[LiteraturePoint]) -> list[
 
 
 def _print_literature(compared: Sequence[dict[str, Any]]) -> None:
-    from aiida_dnpmelt.provenance.query import notation
+    from aiida_dnpmelt.physics.notation import notation
 
     rows = []
     for row in compared:

@@ -96,6 +96,8 @@ def _load(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
     from aiida.common.exceptions import ConfigurationError
     from aiida.manage import get_manager
 
+    from aiida_dnpmelt.setup.messages import sentence
+
     profile = find_profile(value)
     try:
         load_profile(profile.name, allow_switch=True)
@@ -104,7 +106,7 @@ def _load(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
         remedy = "run `aiida-dnpmelt doctor`"
         if profile.storage_backend == ARCHIVE:
             remedy = f"open its archive again, or forget it by `aiida-dnpmelt open --close {profile.name}`"
-        message = f"the storage of profile '{profile.name}' does not open: {remedy}\n{exception}"
+        message = f"the storage of profile '{profile.name}' does not open: {remedy}\n{sentence(exception)}"
         raise click.ClickException(message) from exception
 
 

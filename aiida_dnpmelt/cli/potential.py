@@ -12,7 +12,7 @@ from .benchmarks import potential_benchmark
 from .nodes import stored_frames, stored_potential
 from .options import ELEMENT, format_option, profile_option, storing_profile_option
 from .plots import check_plot, draw
-from .tables import FORMATS, echo, echo_rows
+from .tables import FORMATS, READ, echo, echo_rows
 
 if TYPE_CHECKING:
     from aiida_dnpmelt.data.frames import FramesData
@@ -128,7 +128,7 @@ def potential_test(
     if len(rows) > 1:
         rows.append({**_tested(outputs["results"], None, seen), "pk": "all"})
     columns = ["pk", "phase", "frames", "trained_on", *ERRORS]
-    if output_format == "table":
+    if output_format in READ:
         rows = [{ERRORS.get(name, name): _rounded(value) for name, value in row.items()} for row in rows]
         columns = [ERRORS.get(name, name) for name in columns]
     echo_rows(rows, columns, output_format)

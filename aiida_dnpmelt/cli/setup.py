@@ -136,6 +136,7 @@ def echo_checks(checks: Iterable[Check], output_format: str) -> None:
         done.append(check)
         if output_format == "table":
             word, colour = ("OK", "green") if check.ok else ("FAILED", "red")
+            word, colour = (word, colour) if check.applies else ("n/a", "cyan")
             click.echo(click.style(f"{word:7s}", fg=colour) + f" {check.name}: {check.message}")
             if not check.ok:
                 click.echo(f"        -> {check.remedy}")

@@ -117,6 +117,9 @@ def size(pk: int, atoms: tuple[int, ...], plot: Path | None, force: bool, output
 
     PK is that of the work chain, or of its output `finite_size`.
     """
+    from aiida.orm import load_node
+
+    from aiida_dnpmelt.provenance.intervals import with_intervals
     from aiida_dnpmelt.provenance.query import size_study
     from aiida_dnpmelt.report.finite_size import write_study
 
@@ -134,7 +137,7 @@ def size(pk: int, atoms: tuple[int, ...], plot: Path | None, force: bool, output
     if plot is not None:
         if not study["atoms"]:
             raise click.ClickException("--plot: no size of the study has a T_m, there is nothing to draw")
-        draw(write_study, study, plot)
+        draw(write_study, with_intervals(load_node(chain).outputs.finite_size), plot)
         if output_format == "table":
             click.echo(f"{plot} written")
 
@@ -173,7 +176,7 @@ def _print_study(pk: int, study: dict[str, Any], added: dict[int, dict[str, floa
 
 
 def _rows(study: dict[str, Any]) -> list[dict[str, Any]]:
-    from aiida_dnpmelt.provenance.query import notation
+    from aiida_dnpmelt.physics.notation import notation
     from aiida_dnpmelt.report.finite_size import EQUAL_TIME_PS
     from aiida_dnpmelt.report.words import DASH, decimals, signed
 

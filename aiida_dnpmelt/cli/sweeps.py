@@ -141,7 +141,7 @@ def sweep(pk: int, plot: Path | None, force: bool, output_format: str) -> None:
     PK is that of the work chain, or of its output `sweep`.
     """
     from aiida_dnpmelt.provenance.query import curve_of_sweep, sweep_result
-    from aiida_dnpmelt.report.pressure_sweep import sweep_rows, sweep_text, write_sweep
+    from aiida_dnpmelt.report.pressure_sweep import sweep_rows, sweep_text, sweep_to_draw, write_sweep
 
     check_plot(plot, force)
     try:
@@ -157,6 +157,6 @@ def sweep(pk: int, plot: Path | None, force: bool, output_format: str) -> None:
     if output_format == "table":
         echo(sweep_text(details, curve))
     if plot is not None:
-        draw(write_sweep, (details, curve), plot)
+        draw(write_sweep, sweep_to_draw(chain), plot)
         if output_format == "table":
             click.echo(f"{plot} written")

@@ -102,7 +102,7 @@ def _results(log: Log, tables: list[ThermoBlock], run: CoexistenceRun, ended: bo
         "atoms": run.n_atoms,
         "steps": steps,
         "atom_steps": steps * run.n_atoms,
-        "core_hours": core_hours([block.loop for block in tables]),
+        "core_hours": core_hours(tables),
         "cpu_hours": cpu_hours(tables),
         "lammps_version": log.version,
         "warnings": list(log.warnings),

@@ -116,7 +116,7 @@ def _results(log: Log, runs: list[Run], temperatures: list[float], settings: Exp
         "by_temperature": by_temperature,
         "atoms": loops[0].atoms if loops else None,
         "atom_steps": sum(loop.steps * loop.atoms for loop in loops),
-        "core_hours": core_hours(loops),
+        "core_hours": core_hours(log.blocks),
         "lammps_version": log.version,
         "warnings": list(log.warnings),
         "errors": list(log.errors),

@@ -80,7 +80,7 @@ def _results(log: Log, batches: dict[str, Batch], starts: list[Start]) -> dict[s
         "by_name": {name: batch.counts for name, batch in batches.items()},
         "starts": len(starts),
         "atom_steps": sum(block.loop.steps * block.loop.atoms for block in log.blocks if block.loop is not None),
-        "core_hours": core_hours([block.loop for block in log.blocks]),
+        "core_hours": core_hours(log.blocks),
         "lammps_version": log.version,
         "warnings": list(log.warnings),
         "errors": list(log.errors),

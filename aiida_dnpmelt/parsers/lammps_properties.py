@@ -81,7 +81,7 @@ def _results(log: Log, stages: Stages, done: list[str], settings: PropertiesSett
         "done": done,
         "missing": [part for part in settings.parts if part not in done],
         **states(stages),
-        "core_hours": core_hours([block.loop for block in log.blocks]),
+        "core_hours": core_hours(log.blocks),
         "lammps_version": log.version,
         "warnings": list(log.warnings),
         "errors": list(log.errors),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from aiida_dnpmelt.physics.notation import signed
 from aiida_dnpmelt.physics.ordering import ordered
 
 UNREPORTED = "unreported"
@@ -185,7 +186,7 @@ def _shift_reasons(shift: Shift | None, target_k: float) -> list[str]:
     if shift is None:
         return ["the shift of T_m is not known: too few frames stayed solid and liquid"]
     return [
-        f"{model}: predicted shift of T_m {value:+.0f}({shift.uncertainty_by_model_k[model]:.0f}) K, the target is "
+        f"{model}: predicted shift of T_m {signed(value, shift.uncertainty_by_model_k[model])} K, the target is "
         f"{target_k:g} K"
         for model, value in ordered(shift.by_model_k).items()
         if max(abs(value), shift.uncertainty_by_model_k[model]) > target_k

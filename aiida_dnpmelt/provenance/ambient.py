@@ -10,7 +10,9 @@ from aiida.common.links import LinkType
 
 from aiida_dnpmelt.calculations.cohesion import ENERGY_SCHEMA, refit_relation
 from aiida_dnpmelt.calculations.melting import final_temperature
-from aiida_dnpmelt.provenance.query import DEMO, MELTING_TYPE, PROCESS_TYPE, melting_points, notation, stored_result
+from aiida_dnpmelt.physics.notation import notation
+from aiida_dnpmelt.provenance.intervals import Interval, interval_of
+from aiida_dnpmelt.provenance.query import DEMO, MELTING_TYPE, PROCESS_TYPE, melting_points, stored_result
 from aiida_dnpmelt.provenance.read_only import check_can_store
 
 _DOUBTED = "cohesive_energy"
@@ -37,6 +39,7 @@ class AmbientPoint:
     :param potential_sha256: checksum of the potential; empty for models.
     :param potential_uuids: of the potentials behind it.
     :param unfinished: the training of the potential is known not to have ended.
+    :param interval_k: its 95 % interval, None if it is not on record.
     """
 
     pk: int
@@ -52,6 +55,7 @@ class AmbientPoint:
     potential_sha256: str
     potential_uuids: tuple[str, ...]
     unfinished: bool = False
+    interval_k: Interval | None = None
 
     @property
     def notation(self) -> str:
@@ -141,6 +145,7 @@ def _coexistence(element: str | None, protocol: str | None, parts: set[int]) -> 
             potential_sha256=point.details["potential_sha256"],
             potential_uuids=(str(point.details["potential_uuid"]),),
             unfinished=point.unfinished,
+            interval_k=interval_of(point.details),
         )
 
 
@@ -171,6 +176,7 @@ def _chains() -> Iterator[AmbientPoint]:
             potential=next((given[label] for label in _TEACHERS if label in given), ""),
             potential_sha256="",
             potential_uuids=tuple(sorted(model["potential_uuid"] for model in values["models"].values())),
+            interval_k=interval_of(values, "corrected_" if corrected else ""),
         )
 
 

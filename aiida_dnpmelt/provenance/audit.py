@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,10 +19,12 @@ from aiida_dnpmelt.physics.lattices import LATTICES
 from aiida_dnpmelt.provenance.ancestry import Node, attributes_of
 from aiida_dnpmelt.provenance.labels import TRAINING_TYPE
 from aiida_dnpmelt.provenance.query import points_of, size_studies
-from aiida_dnpmelt.provenance.trace import Trace, results_of, trace
+from aiida_dnpmelt.provenance.spent import results_of
+from aiida_dnpmelt.provenance.trace import Trace, trace
 
-PASSED, DOUBTED, FAILED, UNKNOWN = "passed", "doubted", "failed", "unknown"
-STATES = (FAILED, DOUBTED, UNKNOWN, PASSED)
+PASSED, DOUBTED, FAILED, UNKNOWN, INAPPLICABLE = "passed", "doubted", "failed", "unknown", "not applicable"
+STATES = (FAILED, DOUBTED, UNKNOWN, PASSED, INAPPLICABLE)
+"""States of checks, the gravest first."""
 
 _LEARNING_TYPE = "aiida.workflows:dnpmelt.adaptive_learning"
 _RANDOM = ("dnpmelt.coexistence", "dnpmelt.deepmd_train", "dnpmelt.exploration", "dnpmelt.label")
@@ -36,7 +39,8 @@ _EDGE_GPA = 2.0
 class Finding:
     """What one check found.
 
-    :param state: ``passed``, ``doubted``, ``failed``, or ``unknown`` where the graph does not tell.
+    :param state: ``passed``, ``doubted``, ``failed``, ``unknown`` where the graph does not tell, or ``not applicable``
+        where there is nothing to check.
     """
 
     check: str
@@ -92,6 +96,15 @@ class _Case:
         frames = {node.pk for node in self.of_type("FramesData")}
         return [orm.load_node(pk) for pk in sorted(pks & frames)]
 
+    @property
+    def learned(self) -> bool:
+        """Return whether a learned potential is among those that the coexistence ran with."""
+        return any(potential.pair_style == DEEPMD for potential in self.potentials)
+
+    def without_frames(self) -> tuple[str, str]:
+        """Return what a check of frames says where there are none."""
+        return (UNKNOWN, "the frames are not on record") if self.learned else (INAPPLICABLE, _NOT_LEARNED)
+
     def made_by(self, pk: int) -> Node | None:
         """Return the process that made data."""
         before = self.inputs[pk]
@@ -113,6 +126,13 @@ class _Case:
 
 
 _Found = Iterator[tuple[str, str]]
+_NOT_LEARNED = "the potential is no learned one"
+
+
+def count(findings: Iterable[Finding]) -> str:
+    """Return how many checks are in which state, in words, the gravest first."""
+    numbers = Counter(finding.state for finding in findings)
+    return ", ".join(f"{numbers[state]} {state}" for state in STATES if numbers[state])
 
 
 def _verdict(case: _Case) -> _Found:
@@ -129,7 +149,7 @@ def _uncertainty(case: _Case) -> _Found:
     target, reached = point.get("target_uncertainty_k"), point.get("target_reached")
     words = f"u = {point['standard_uncertainty_k']:.1f} K"
     if target is None:
-        yield PASSED, words
+        yield INAPPLICABLE, f"{words}, no target was set"
     elif reached:
         yield PASSED, f"{words}, the target of {target:g} K is reached by its statistical part"
     else:
@@ -146,7 +166,9 @@ def _crystal(case: _Case) -> _Found:
     elif flaw is not None:
         yield FAILED, flaw
     else:
-        yield PASSED, f"{case.point['found_lattice_share']:.0%} of the solid atoms are {found} at the end"
+        share = case.point.get("found_lattice_share")
+        some = "most" if share is None else f"{share:.0%}"
+        yield PASSED, f"{some} of the solid atoms are {found} at the end"
 
 
 def _size(case: _Case) -> _Found:
@@ -162,7 +184,7 @@ def _superseded(case: _Case) -> _Found:
     holders = [node.pk for node in case.trace.holders if node.process_type.endswith(".tpc")]
     marks = sorted({mark for point in points_of(holders) for mark in point.marks} - {"invalid"})
     if not holders:
-        yield PASSED, "it is the result of a whole chain"
+        yield INAPPLICABLE, "it is the result of a whole chain, which others do not supersede"
     elif marks:
         yield DOUBTED, f"it is marked: {', '.join(marks)}"
     else:
@@ -171,8 +193,8 @@ def _superseded(case: _Case) -> _Found:
 
 def _training(case: _Case) -> _Found:
     """Whether the trainings behind the potentials ended."""
-    if not any(potential.pair_style == DEEPMD for potential in case.potentials):
-        yield PASSED, "the potential is no learned one"
+    if not case.learned:
+        yield INAPPLICABLE, _NOT_LEARNED
         return
     jobs = [node.pk for node in case.nodes if node.process_type == TRAINING_TYPE]
     cut = [pk for pk, values in _finished(jobs).items() if values is False]
@@ -201,8 +223,8 @@ def _deviation(case: _Case) -> _Found:
     """Whether the committee agreed at T_m, by the last exploration of the learning that left the potential."""
     temperature = case.point["melting_temperature_k"]
     decision = _last_decision(case.potentials)
-    if not any(potential.pair_style == DEEPMD for potential in case.potentials):
-        yield PASSED, "the potential is no learned one"
+    if not case.learned:
+        yield INAPPLICABLE, _NOT_LEARNED
         return
     if decision is None or temperature is None:
         yield UNKNOWN, "no exploration with a committee that this potential was part of is on record"
@@ -211,6 +233,9 @@ def _deviation(case: _Case) -> _Found:
     for phase, runs in sorted(decision["deviations"].items()):
         run = min(runs, key=lambda each: abs(each["temperature_k"] - temperature))
         largest = run["largest_deviation_ev_per_angstrom"]
+        if largest is None:
+            yield UNKNOWN, f"{phase} at {run['temperature_k']:.0f} K left no frame"
+            continue
         words = (
             f"{phase} at {run['temperature_k']:.0f} K: largest deviation {largest:.3f} eV/Angstrom in "
             f"{run['frames_seen']} frames, the limit is {limit:.3f}"
@@ -228,7 +253,7 @@ def _last_decision(potentials: list[PotentialData]) -> dict[str, Any] | None:
         edge_project="label",
         project="attributes",
     )
-    rows = sorted(query.all(), key=lambda row: str(row[1])) if potentials else []
+    rows = sorted(query.all(), key=lambda row: int(row[1].rpartition("_")[2])) if potentials else []
     return dict(rows[-1][0]) if rows else None
 
 
@@ -238,8 +263,7 @@ def _range(case: _Case) -> _Found:
     if temperature is None:
         yield UNKNOWN, "there is no T_m"
     elif not case.frames:
-        learned = any(potential.pair_style == DEEPMD for potential in case.potentials)
-        yield (UNKNOWN, "the frames are not on record") if learned else (PASSED, "the potential is no learned one")
+        yield case.without_frames()
     else:
         for phase in ("solid", "liquid"):
             yield _range_of(phase, [node for node in case.frames if node.phase == phase], temperature, pressure)
@@ -270,7 +294,7 @@ def _units(case: _Case) -> _Found:
     sources = attributes_of([node.pk for node in case.of_type("FramesData")], "source", "origin")
     imported = {values["source"] for values in sources.values() if values["source"]}
     if not imported:
-        yield PASSED, "no frames were imported"
+        yield case.without_frames() if not case.frames else (INAPPLICABLE, "no frames were imported")
     for source in sorted(imported):
         if source in _FORMATS_WITH_UNITS:
             yield PASSED, f"{source}: the format fixes the units"
@@ -281,6 +305,9 @@ def _units(case: _Case) -> _Found:
 def _seeds(case: _Case) -> _Found:
     jobs = case.jobs(*_RANDOM)
     lacking = [job for job in jobs if not any(link.label.endswith("seed") for link in case.inputs[job.pk])]
+    if not jobs:
+        yield UNKNOWN, "no job that draws random numbers is on record"
+        return
     drawing = [job for job in lacking if not job.process_type.endswith("dnpmelt.label")]
     if drawing:
         yield FAILED, f"{len(drawing)} of {len(jobs)} jobs that draw random numbers have no seed: {drawing[0].uuid}"
@@ -291,7 +318,7 @@ def _seeds(case: _Case) -> _Found:
 def _outliers(case: _Case) -> _Found:
     """Whether a rule on record has judged each set of frames."""
     if not case.frames:
-        yield PASSED, "no frames"
+        yield case.without_frames()
         return
     bare = []
     for node in case.frames:
@@ -312,12 +339,12 @@ def _outliers(case: _Case) -> _Found:
 def _converged(case: _Case) -> _Found:
     """Whether labels of electrons that are not self-consistent were left out."""
     if not case.frames:
-        yield PASSED, "no frames"
+        yield case.without_frames()
         return
     known = [node for node in case.frames if CONVERGED in node.get_arraynames()]
     bad = sum(int((~node.get_array(CONVERGED).astype(bool)).sum()) for node in known)
     dropped = _dropped(case)
-    first_principles = [node for node in case.frames if "VASP" in node.labeller]
+    first_principles = [node for node in case.frames if "VASP" in node.labeller or _imported(case, node)]
     unsaid = [node for node in first_principles if not _says_convergence(case, node)]
     if bad:
         yield FAILED, f"{bad} frames that are not self-consistent were trained on"
@@ -326,7 +353,13 @@ def _converged(case: _Case) -> _Found:
     elif first_principles:
         yield PASSED, f"{dropped} unconverged labels were dropped, and none is left"
     else:
-        yield PASSED, "the labels are of a classical potential or a model, which has nothing to converge"
+        yield INAPPLICABLE, "the labels are of a classical potential or a model, which has nothing to converge"
+
+
+def _imported(case: _Case, node: FramesData) -> bool:
+    """Return whether frames are from files of others, whose labels may be of first principles."""
+    known = attributes_of([each.pk for each in case.chain_behind(node.pk)], "source")
+    return any(values["source"] for values in known.values())
 
 
 def _says_convergence(case: _Case, node: FramesData) -> bool:
@@ -351,7 +384,9 @@ def _versions(case: _Case) -> _Found:
             found.setdefault(name, set()).update(versions)
     named = "; ".join(f"{name} {', '.join(sorted(found[name]))}" for name in sorted(found))
     several = [name for name, versions in found.items() if len(versions) > 1]
-    if several:
+    if not found:
+        yield UNKNOWN, "no version of any program is on record"
+    elif several:
         yield DOUBTED, f"more than one version of {', '.join(several)}: {named}"
     else:
         yield PASSED, named

@@ -12,7 +12,7 @@ from aiida_dnpmelt.physics.error_budget import agreement
 from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.provenance.ancestry import Ancestry, Link, Node, ancestors, attributes_of, hashes_of
 from aiida_dnpmelt.provenance.lineage import point_node
-from aiida_dnpmelt.provenance.trace import results_of
+from aiida_dnpmelt.provenance.spent import results_of
 
 _COSTS = ("core_hours", "training_core_hours", "wall_time_s", "seconds_per_step")
 """Keys of results that are never the same twice."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiida_dnpmelt.calculations.melting_point import measured
 from aiida_dnpmelt.physics.error_budget import mean_of
+from aiida_dnpmelt.physics.notation import notation
 from aiida_dnpmelt.provenance.conditions import KEYS
-from aiida_dnpmelt.provenance.query import MeltingPoint, notation
+from aiida_dnpmelt.provenance.query import MeltingPoint
 
 if TYPE_CHECKING:
     import pandas

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +15,7 @@ from aiida_dnpmelt.calculations.melting_curve import SCHEMA as CURVE_SCHEMA
 from aiida_dnpmelt.calculations.melting_curve import curve_points, melting_curve
 from aiida_dnpmelt.calculations.melting_point import judged
 from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.physics.notation import notation
 from aiida_dnpmelt.provenance.ancestry import batches
 from aiida_dnpmelt.provenance.conditions import Condition
 from aiida_dnpmelt.provenance.labels import Labels, labels_of
@@ -86,20 +86,6 @@ class MeltingPoint:
     def notation(self) -> str:
         """Return T_m as ``1333(5)``, the uncertainty in units of the last digits."""
         return notation(self.melting_temperature_k, self.standard_uncertainty_k)
-
-
-def notation(value: float | None, uncertainty: float | None) -> str:
-    """Return a number with its standard uncertainty in units of its last digits: ``1333(5)``, ``926.7(4)``.
-
-    The uncertainty has one digit, or two if it begins with 1 below the decimal point or is 10 or more.
-    """
-    if value is None or uncertainty is None or not math.isfinite(uncertainty) or uncertainty <= 0:
-        return "-"
-    decimals = max(0, -math.floor(math.log10(uncertainty)))
-    if decimals and round(uncertainty * 10**decimals) == 1:
-        decimals += 1
-    digits = round(uncertainty * 10**decimals)
-    return f"{value:.{decimals}f}({max(digits, 1)})"
 
 
 def melting_points(

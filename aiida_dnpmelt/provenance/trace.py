@@ -22,10 +22,9 @@ from aiida_dnpmelt.provenance.ancestry import (
 from aiida_dnpmelt.provenance.lineage import point_node
 from aiida_dnpmelt.provenance.programs import PACKAGES, VERSION_KEYS
 from aiida_dnpmelt.provenance.query import MELTING_TYPE, PROCESS_TYPE
+from aiida_dnpmelt.provenance.spent import results_of, spent_by
 from aiida_dnpmelt.provenance.stages import COEXISTENCE, GIVEN, KINDS, LABELS, StageKey, stages_of
 
-_RESULTS = ("results", "misc")
-"""Labels of the outputs that say what a job has cost, and which version of a program ran."""
 _VASP = ("vasp.vasp", "dnpmelt.vasp_md")
 _FEW = 12
 """Values of one kind that are named one by one."""
@@ -36,7 +35,8 @@ class Cost:
     """What the jobs of a stage have cost.
 
     :param jobs: number of calculation jobs.
-    :param unknown: jobs that told no core-hours.
+    :param unknown: jobs whose core-hours are not known.
+    :param core_hours: of the others, see `aiida_dnpmelt.provenance.spent`.
     :param frames: labelled frames that came of it.
     """
 
@@ -185,6 +185,7 @@ class _Facts:
         self._inputs = ancestry.inputs()
         jobs = [node.pk for node in ancestry.nodes.values() if node.is_job]
         self._results = results_of(jobs)
+        self._spent = spent_by(jobs)
         self._computers = _computers(jobs)
         self._versions = attributes_of(
             [node.pk for node in ancestry.nodes.values() if node.is_process], "version", "process_label"
@@ -196,13 +197,13 @@ class _Facts:
 
     def cost(self, nodes: Sequence[Node]) -> Cost:
         """Return what the jobs among nodes have cost."""
-        jobs = [self._results.get(node.pk, {}) for node in nodes if node.is_job]
+        jobs = [self._spent[node.pk] for node in nodes if node.is_job]
         made = [self._frames[node.pk]["number_of_frames"] for node in self._made_frames(nodes)]
         return Cost(
             jobs=len(jobs),
-            unknown=sum(values.get("core_hours") is None for values in jobs),
-            core_hours=sum(values.get("core_hours") or 0.0 for values in jobs),
-            atom_steps=float(sum(values.get("atom_steps") or 0 for values in jobs)),
+            unknown=sum(job.core_hours is None for job in jobs),
+            core_hours=sum(job.core_hours or 0.0 for job in jobs),
+            atom_steps=sum(job.atom_steps for job in jobs),
             frames=sum(number or 0 for number in made),
         )
 
@@ -287,23 +288,6 @@ class _Facts:
     def _inputs_named(self, jobs: Sequence[Node], label: str) -> list[dict[str, Any]]:
         pks = {link.source for job in jobs for link in self._inputs[job.pk] if link.label == label}
         return list(attributes_of(pks).values())
-
-
-def results_of(jobs: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """Return what jobs say of their cost and of the version of the program, by PK."""
-    names = ("core_hours", "atom_steps", "finished", *VERSION_KEYS)
-    found = {}
-    for batch in batches(jobs):
-        query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": batch}}, tag="job", project="id")
-        query.append(
-            orm.Dict,
-            with_incoming="job",
-            edge_filters={"label": {"in": list(_RESULTS)}},
-            project=[f"attributes.{name}" for name in names],
-        )
-        for pk, *values in query.all():
-            found[pk] = dict(zip(names, values, strict=True))
-    return found
 
 
 def _computers(jobs: Iterable[int]) -> dict[int, str]:

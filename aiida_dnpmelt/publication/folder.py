@@ -39,6 +39,8 @@ SUMS = "SHA256SUMS"
 CRATE = "ro-crate-metadata.json"
 LEFT_OUT = "left_out.csv"
 LEFT_IN_PLACE = "names_left.csv"
+_PARTIAL, _REPLACED = ".partial-", "-replaced"
+"""What the names of folders beside a publication that is being written have in them."""
 _UNSAFE = re.compile(r"[^\w.+-]", re.ASCII)
 """Characters of a folder's name that do not go into that of its archive, which stands in commands and addresses."""
 _AUTHORED = ("CITATION.cff", "README.md", CRATE)
@@ -74,6 +76,11 @@ def check_folder(path: Path, force: bool) -> None:
         raise ValueError("-o: it cannot be the folder that you are in, which is to be made: name another one")
     if not path.parent.is_dir():
         raise ValueError(f"-o: there is no folder '{path.parent}' in which '{path.name}' could be made")
+    if (cut := _replaced(path)) and not path.exists():
+        raise ValueError(
+            f"-o: the publication that was '{path}' is at '{cut}', since its replacement was cut off: move it back, or "
+            "remove it"
+        )
     if path.exists() and not path.is_dir():
         raise ValueError(f"-o: '{path}' is a file, it must be a folder that is to be made")
     if not path.exists() or not any(path.iterdir()):
@@ -111,19 +118,45 @@ def write_publication(plan: Plan, description: Description, path: Path, anonymou
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """Give a folder beside a path, which takes its place in the end; if something fails, nothing is left."""
-    place = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
+    """Give a folder beside a path, which takes its place in the end; if something fails, all is as it was before."""
+    place = Path(tempfile.mkdtemp(prefix=f".{path.name}{_PARTIAL}", dir=path.parent))
     try:
         yield place
         place.chmod(0o755)
-        old = place.with_name(f"{place.name}-replaced")
-        if path.exists():
-            path.rename(old)
-        place.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
+        _replace(place, path)
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
+
+
+def _replace(place: Path, path: Path) -> None:
+    """Put a folder in the place of another one, or leave that where it is.
+
+    :raises OSError: if it cannot be done; it says where the other one is if that could not be put back.
+    """
+    old = place.with_name(f"{place.name}{_REPLACED}")
+    if path.exists():
+        path.rename(old)
+    try:
+        place.rename(path)
+    except BaseException:
+        if old.exists():
+            _put_back(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _put_back(old: Path, path: Path) -> None:
+    try:
+        old.rename(path)
+    except OSError as error:
+        raise OSError(f"'{path}' could not be replaced, and what was there is at '{old}' now: {error}") from error
+
+
+def _replaced(path: Path) -> Path | None:
+    """Return an earlier publication of a name that was moved aside and never put back, None if there is none."""
+    found = (each for each in path.parent.iterdir() if each.name.startswith(f".{path.name}{_PARTIAL}"))
+    return next((each for each in found if each.name.endswith(_REPLACED)), None)
 
 
 class _Writer:

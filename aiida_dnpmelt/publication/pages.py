@@ -6,22 +6,15 @@ from pathlib import Path
 
 from aiida import orm
 
-from aiida_dnpmelt.provenance.query import (
-    MELTING_TYPE,
-    PROCESS_TYPE,
-    SIZE_TYPE,
-    SWEEP_TYPE,
-    curve_of_sweep,
-    size_study,
-    sweep_result,
-)
+from aiida_dnpmelt.provenance.intervals import with_intervals
+from aiida_dnpmelt.provenance.query import MELTING_TYPE, PROCESS_TYPE, SIZE_TYPE, SWEEP_TYPE
 from aiida_dnpmelt.publication.selection import LEARNING_TYPE, Selection
 from aiida_dnpmelt.publication.tables import points_in
 from aiida_dnpmelt.report.chains import descendants
 from aiida_dnpmelt.report.figures import page_style
 from aiida_dnpmelt.report.finite_size import write_study
 from aiida_dnpmelt.report.page import write_html
-from aiida_dnpmelt.report.pressure_sweep import write_sweep
+from aiida_dnpmelt.report.pressure_sweep import sweep_to_draw, write_sweep
 
 _DPI = 200
 _WITH_PAGE = (PROCESS_TYPE, MELTING_TYPE, LEARNING_TYPE)
@@ -72,11 +65,11 @@ def write_pictures(selection: Selection, folder: Path) -> list[str]:
 def _draw(root: orm.WorkChainNode, path: Path) -> bool:
     """Draw a result, and return whether there was something to draw."""
     if root.process_type == SWEEP_TYPE and "sweep" in root.outputs:
-        write_sweep((sweep_result(root.pk)[1], curve_of_sweep(root.pk)), path)
+        write_sweep(sweep_to_draw(root.pk), path)
     elif root.process_type == SIZE_TYPE and "finite_size" in root.outputs:
-        study = size_study(root.pk)[1]
+        study = root.outputs.finite_size
         if study["atoms"]:
-            write_study(study, path)
+            write_study(with_intervals(study), path)
     elif (root.process_type == PROCESS_TYPE and "melting_point" in root.outputs) or (
         root.process_type == MELTING_TYPE and "melting" in root.outputs
     ):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 from aiida import orm
@@ -18,47 +17,59 @@ from aiida_dnpmelt.report.citations import AIIDA, DEEPMD_KIT, LAMMPS, METHOD, SO
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s,;\"<>]+[^\s,;\"<>.)]")
 _LAMMPS = "aiida.calculations:dnpmelt."
 _LAMMPS_JOBS = frozenset(f"{_LAMMPS}{name}" for name in ("coexistence", "exploration", "label", "properties"))
+_PLUGIN_VERSION = "attributes.version.plugin"
 _DEEPMD_JOBS = "aiida.calculations:dnpmelt.deepmd"
 _PLUGINS = {
     "aiida-lammps": "https://github.com/aiidaplugins/aiida-lammps",
     "aiida-vasp": "https://github.com/aiida-vasp/aiida-vasp",
 }
 _VASP_JOBS = ("aiida.calculations:vasp.", "aiida.calculations:dnpmelt.vasp")
+_JOBS_OF = {"aiida-lammps": ("aiida.calculations:lammps.",), "aiida-vasp": _VASP_JOBS}
+"""Beginnings of the types of the jobs that run through a plugin; those of LAMMPS of this package run through none."""
 
 
 @dataclass(frozen=True)
 class Programs:
     """Programs that had a part in what is published, with their versions where nodes name them.
 
-    :param jobs: whether there are jobs of LAMMPS, which run through aiida-lammps.
-    :param vasp_jobs: whether there are jobs of VASP, which run through aiida-vasp.
+    :param plugins: plugins of AiiDA that jobs ran through, with their versions as the jobs name them.
     """
 
     lammps: set[str]
     deepmd: set[str]
-    jobs: bool
+    lammps_used: bool
     deepmd_used: bool
     vasp_used: bool
-    vasp_jobs: bool
+    plugins: dict[str, set[str]]
 
 
 def programs_of(pks: Iterable[int]) -> Programs:
     """Return which programs had a part in nodes."""
     pks = set(pks)
-    types = {kind or "" for (kind,) in _of(orm.CalcJobNode, pks, "process_type")}
+    jobs = [(kind or "", plugin) for kind, plugin in _of(orm.CalcJobNode, pks, "process_type", _PLUGIN_VERSION)]
+    types, plugins = {kind for kind, _ in jobs}, _plugins_of(jobs)
     styles = {style for (style,) in _of(PotentialData, pks, "attributes.pair_style")}
     frames = _of(FramesData, pks, "attributes.labeller", "attributes.source")
     versions = list(_versions(pks))
-    vasp_jobs = any(kind.startswith(_VASP_JOBS) for kind in types)
     words = [str(word).lower() for told in frames for word in told]
     return Programs(
         lammps={str(lammps) for lammps, _ in versions if lammps},
         deepmd={str(deepmd) for _, deepmd in versions if deepmd},
-        jobs=bool(types & _LAMMPS_JOBS),
+        lammps_used=bool(types & _LAMMPS_JOBS) or "aiida-lammps" in plugins,
         deepmd_used=DEEPMD in styles or any(kind.startswith(_DEEPMD_JOBS) for kind in types),
-        vasp_used=vasp_jobs or any("vasp" in word or "outcar" in word for word in words),
-        vasp_jobs=vasp_jobs,
+        vasp_used="aiida-vasp" in plugins or any("vasp" in word or "outcar" in word for word in words),
+        plugins=plugins,
     )
+
+
+def _plugins_of(jobs: Iterable[tuple[str, str | None]]) -> dict[str, set[str]]:
+    """Return the plugins that jobs ran through, with their versions, from the types and versions of the jobs."""
+    found: dict[str, set[str]] = {}
+    for kind, told in jobs:
+        for name, beginnings in _JOBS_OF.items():
+            if kind.startswith(beginnings):
+                found.setdefault(name, set()).update([told] if told and not kind.startswith(_LAMMPS) else [])
+    return found
 
 
 def _of(entity: type[orm.Node], pks: set[int], *columns: str) -> Iterator[list[Any]]:
@@ -86,19 +97,18 @@ def references(pks: Iterable[int]) -> list[Reference]:
     pks = set(pks)
     used = programs_of(pks)
     found = [SOFTWARE, METHOD, *AIIDA]
-    if used.jobs:
-        found += [LAMMPS, _plugin("aiida-lammps")]
+    if used.lammps_used:
+        found.append(LAMMPS)
     if used.deepmd_used:
         found.append(DEEPMD_KIT)
     if used.vasp_used:
         found += VASP
-    if used.vasp_jobs:
-        found.append(_plugin("aiida-vasp"))
+    found += [_plugin(name, versions) for name, versions in sorted(used.plugins.items())]
     return [*found, *_origins(pks)]
 
 
-def _plugin(name: str) -> Reference:
-    fields = {"version": version(name), "url": _PLUGINS[name]}
+def _plugin(name: str, versions: Collection[str]) -> Reference:
+    fields = {**({"version": ", ".join(sorted(versions))} if versions else {}), "url": _PLUGINS[name]}
     return Reference(name.replace("-", "_"), "software", name, ((f"The {name} developers",),), fields)
 
 

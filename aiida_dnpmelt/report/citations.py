@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aiida_dnpmelt import __version__
@@ -116,10 +117,15 @@ SOFTWARE = Reference(
 )
 
 
-def citations(with_deepmd: bool) -> list[str]:
-    """Return what to cite as text, DeePMD-kit only where it had a part."""
-    named = {"The method": [METHOD], "DeePMD-kit": [DEEPMD_KIT] if with_deepmd else [], "LAMMPS": [LAMMPS]}
-    texts = {**named, "AiiDA": AIIDA}
+def citations(with_deepmd: bool, with_lammps: bool = True, with_vasp: bool = False) -> list[str]:
+    """Return what to cite as text, programs only where they had a part."""
+    texts: dict[str, Sequence[Reference]] = {
+        "The method": [METHOD],
+        "DeePMD-kit": [DEEPMD_KIT] if with_deepmd else [],
+        "LAMMPS": [LAMMPS] if with_lammps else [],
+        "VASP": VASP if with_vasp else [],
+        "AiiDA": AIIDA,
+    }
     own = f"aiida-dnpmelt {__version__}{SOFTWARE.title.removeprefix('aiida-dnpmelt')}. The aiida-dnpmelt developers."
     return [own, *(f"{name}: {'; '.join(map(as_text, found))}." for name, found in texts.items() if found)]
 

@@ -11,6 +11,7 @@ from aiida_dnpmelt.calculations.cohesion import EVERY_GROUP
 from aiida_dnpmelt.data.elements import elements
 from aiida_dnpmelt.physics.cohesion import PRINTED, Relation, melting_temperature_k, relation_of
 from aiida_dnpmelt.provenance.ambient import AmbientPoint
+from aiida_dnpmelt.report.bars import draw_valid_and_others, say_lacking
 from aiida_dnpmelt.report.figures import COLOURS, label_points, new_figure, page_style
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def cohesion_figure(picture: Picture) -> Figure:
         line = Relation(0, fit["slope"], fit["offset_k"])
         _draw_line(axes, line, _span(group), colours.get(group, _ALL_COLOUR), "--", f"refit, {group.replace('_', ' ')}")
     name = picture.relation.replace("_", " ")
+    say_lacking(axes, [each.point.interval_k for each in picture.points])
     axes.set(
         xlabel="cohesive energy in eV/atom",
         ylabel="T_m in K, with 95 % intervals",
@@ -118,19 +120,16 @@ def cohesion_figure(picture: Picture) -> Figure:
 def _draw_group(axes: Axes, group: str, colour: str, some: Sequence[CohesivePoint]) -> None:
     """Draw the points of a group, open ones where they are unfinished."""
     name = group.replace("_", " ")
-    for valid in (True, False):
-        chosen = [each for each in some if (each.point.verdict == "valid") == valid]
-        if chosen:
-            axes.errorbar(
-                [each.energy_ev for each in chosen],
-                [each.point.melting_temperature_k for each in chosen],
-                [1.96 * each.point.standard_uncertainty_k for each in chosen],
-                fmt="o",
-                color=colour,
-                fillstyle="full" if valid else "none",
-                capsize=2,
-                label=name if valid else f"{name}, unfinished",
-            )
+    draw_valid_and_others(
+        axes,
+        [each.energy_ev for each in some],
+        [each.point.melting_temperature_k for each in some],
+        [each.point.interval_k for each in some],
+        [each.point.verdict == "valid" for each in some],
+        markers=("o", "o"),
+        labels=(name, f"{name}, unfinished"),
+        colour=colour,
+    )
 
 
 def _draw_line(

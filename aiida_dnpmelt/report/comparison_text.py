@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from aiida_dnpmelt.physics.notation import signed
 from aiida_dnpmelt.provenance.compare import Comparison, Difference
 from aiida_dnpmelt.report.trace_text import headline
 
@@ -42,11 +43,11 @@ def _distance(found: Comparison) -> str:
     if found.difference_k is None:
         return "one of them has no T_m"
     if found.sigma is None:
-        return f"second less first: {found.difference_k:+.1f} K, uncertainty not known"
+        return f"second less first: {signed(found.difference_k, None)} K, uncertainty not known"
     word = "agree" if found.sigma <= _SAME_SIGMA else "do not agree"
     return (
-        f"second less first: {found.difference_k:+.1f} K, {found.sigma:.1f} sigma of the joint uncertainty of "
-        f"{found.joint_uncertainty_k:.1f} K: they {word} within {_SAME_SIGMA:g} sigma"
+        f"second less first: {signed(found.difference_k, found.joint_uncertainty_k)} K, {found.sigma:.1f} sigma of "
+        f"the joint uncertainty: they {word} within {_SAME_SIGMA:g} sigma"
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aiida_dnpmelt.data.elements import elements
 from aiida_dnpmelt.physics.reference_errors import MeanErrors, mean_errors
 from aiida_dnpmelt.provenance.ambient import AmbientPoint
+from aiida_dnpmelt.report.bars import draw_valid_and_others, say_lacking
 from aiida_dnpmelt.report.figures import COLOURS, diagonal, label_points, new_figure, page_style
 
 if TYPE_CHECKING:
@@ -79,24 +80,20 @@ def experiment_figure(comparisons: Sequence[Comparison]) -> Figure:
     axes = figure.subplots()
     means = by_lattice(comparisons)
     for lattice, colour in zip(LATTICES, COLOURS, strict=False):
-        for valid in (True, False):
-            some = [
-                each
-                for each in comparisons
-                if each.point.lattice == lattice and (each.point.verdict == "valid") == valid
-            ]
-            if some:
-                title = f"{lattice}, mean error {means[lattice].mean_absolute_percent:.1f} %"
-                axes.errorbar(
-                    [each.experiment_k for each in some],
-                    [each.point.melting_temperature_k for each in some],
-                    [1.96 * each.point.standard_uncertainty_k for each in some],
-                    fmt=MARKERS[lattice],
-                    color=colour,
-                    fillstyle="full" if valid else "none",
-                    capsize=2,
-                    label=title if valid else f"{lattice}, unfinished",
-                )
+        some = [each for each in comparisons if each.point.lattice == lattice]
+        if some:
+            title = f"{lattice}, mean error {means[lattice].mean_absolute_percent:.1f} %"
+            draw_valid_and_others(
+                axes,
+                [each.experiment_k for each in some],
+                [each.point.melting_temperature_k for each in some],
+                [each.point.interval_k for each in some],
+                [each.point.verdict == "valid" for each in some],
+                markers=(MARKERS[lattice],) * 2,
+                labels=(title, f"{lattice}, unfinished"),
+                colour=colour,
+            )
+    say_lacking(axes, [each.point.interval_k for each in comparisons])
     diagonal(axes)
     label_points(
         axes, [(each.point.element, each.experiment_k, each.point.melting_temperature_k) for each in comparisons]

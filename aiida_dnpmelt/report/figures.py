@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from aiida_dnpmelt.physics.error_budget import Measured
 from aiida_dnpmelt.physics.order import SOLID_THRESHOLD
 from aiida_dnpmelt.physics.run import CoexistenceRun
+from aiida_dnpmelt.provenance.intervals import Interval
+from aiida_dnpmelt.report.bars import lacking
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Colours that differ for all kinds of colour vision (M. Okabe and K. Ito)."""
@@ -25,11 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Temperature:
-    """A line of the figure of temperatures: a name, a temperature, and how it is drawn (``model`` or ``mean``)."""
+    """A line of the figure of temperatures: a name, a temperature, and how it is drawn (``model`` or ``mean``).
+
+    :param interval_k: its 95 % interval, None if it is not on record.
+    """
 
     name: str
     measured: Measured
     kind: str = "model"
+    interval_k: Interval | None = None
 
 
 @contextmanager
@@ -130,14 +136,15 @@ def temperatures_figure(temperatures: Sequence[Temperature]) -> Figure:
     figure = new_figure(9, 0.8 + 0.3 * len(temperatures))
     axes = figure.subplots()
     for place, each in enumerate(temperatures):
-        low, high = each.measured.interval_k
         colour, width = ("0.45", 1.2) if each.kind == "model" else (COLOURS[0], 2.4)
-        axes.plot([low, high], [place, place], color=colour, linewidth=width)
+        if each.interval_k is not None:
+            axes.plot(each.interval_k, [place, place], color=colour, linewidth=width)
         axes.plot([each.measured.value_k], [place], "o", color=colour, markersize=5)
     axes.set_yticks(range(len(temperatures)), [each.name for each in temperatures])
     axes.invert_yaxis()
     axes.grid(axis="x", color="0.9")
-    axes.set(xlabel="T_m in K, with 95 % intervals")
+    note = lacking([each.interval_k for each in temperatures])
+    axes.set(xlabel=f"T_m in K, with 95 % intervals{note and f' ({note})'}")
     axes.margins(y=0.1)
     return figure
 
@@ -183,4 +190,5 @@ def _draw_temperature(
     if temperature_k is not None:
         axes.axhline(temperature_k, color="black", label=f"T_m = {temperature_k:.0f} K")
     axes.set(xlabel="time in ps", ylabel="temperature in K, bins of 1 ps")
-    axes.legend(ncols=4, fontsize="small")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(ncols=4, fontsize="small")

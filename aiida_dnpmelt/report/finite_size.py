@@ -11,7 +11,9 @@ from aiida.tools.workflows import WorkflowTools
 
 from aiida_dnpmelt.calculations.finite_size import stored_law, stored_line
 from aiida_dnpmelt.physics.finite_size import log_scatter
+from aiida_dnpmelt.provenance.intervals import intervals_in, with_intervals
 from aiida_dnpmelt.report import words
+from aiida_dnpmelt.report.bars import draw_valid_and_others, say_lacking
 from aiida_dnpmelt.report.figures import COLOURS, new_figure, page_style
 from aiida_dnpmelt.report.melting_curve import draw_band
 
@@ -47,7 +49,7 @@ class FiniteSizeTools(WorkflowTools):
     def _study(self) -> dict[str, Any]:
         if "finite_size" not in self._node.outputs:
             raise ValueError(f"work chain {self._node.pk} has no result: its state is {self._node.process_state}")
-        return dict(self._node.outputs.finite_size.get_dict())
+        return with_intervals(self._node.outputs.finite_size)
 
 
 def study_text(study: Mapping[str, Any]) -> str:
@@ -132,9 +134,9 @@ def _draw_errors(axes: Axes, study: Mapping[str, Any]) -> None:
     if measured.any():
         sems = np.array(study["window_sems_k"])[measured].astype(float)
         spread = np.exp(log_scatter(np.array(study["window_runs"])[measured] - 1.0))
-        bars = np.array([sems - sems / spread, sems * spread - sems])
-        label = "sem of the last 20 ps, living runs"
-        axes.errorbar(atoms[measured] ** -0.5, sems, bars, fmt="o", color=COLOURS[1], capsize=2, label=label)
+        scatter = np.array([sems - sems / spread, sems * spread - sems])
+        label = "sem of the last 20 ps, living runs, with one standard deviation of its scatter"
+        axes.errorbar(atoms[measured] ** -0.5, sems, scatter, fmt="o", color=COLOURS[1], capsize=2, label=label)
     label = f"uncertainty at {EQUAL_TIME_PS:g} ps of production"
     axes.plot(atoms**-0.5, scale * np.array(study["errors_k_ps05"]), "s", color=COLOURS[0], label=label)
     for name, factor, colour in (("sem_law", 1.0, COLOURS[1]), ("error_law", scale, COLOURS[0])):
@@ -165,21 +167,19 @@ def _draw_temperatures(axes: Axes, study: Mapping[str, Any]) -> None:
         values = [fit.temperature_k(1000 / place if place else np.inf) for place in line]
         draw_band(axes, line, values, COLOURS[0], "T_inf + b/N, 95 % band")
         axes.axhline(study["constant"]["temperature_k"], color="0.5", linestyle=":", label="constant")
-    temperatures = np.array(study["melting_temperatures_k"])
-    bars = 1.96 * np.array(study["standard_uncertainties_k"])
-    for good, fill in ((True, "full"), (False, "none")):
-        chosen = np.array([(verdict == "valid") == good for verdict in study["verdicts"]], dtype=bool)
-        if chosen.any():
-            axes.errorbar(
-                places[chosen],
-                temperatures[chosen],
-                bars[chosen],
-                fmt="o",
-                color="black",
-                fillstyle=fill,
-                capsize=2,
-                label="valid" if good else "unfinished",
-            )
-    axes.set(xlabel="1000/N", ylabel="T_m in K", title=f"{study['element']}, {study['potential_label']}")
+    draw_valid_and_others(
+        axes,
+        places.tolist(),
+        study["melting_temperatures_k"],
+        intervals_in(study),
+        [verdict == "valid" for verdict in study["verdicts"]],
+        markers=("o", "o"),
+        labels=("valid", "unfinished"),
+        colour="black",
+    )
+    say_lacking(axes, intervals_in(study))
+    axes.set(
+        xlabel="1000/N", ylabel="T_m in K, with 95 % intervals", title=f"{study['element']}, {study['potential_label']}"
+    )
     axes.set(xlim=(0, None))
     axes.legend(fontsize="small")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_dnpmelt.physics.ordering import by_number, ordered
+from aiida_dnpmelt.provenance.intervals import Interval, interval_in
 from aiida_dnpmelt.report.chains import Chain, Iteration, called, namespace, output
 
 Array = NDArray[np.float64]
@@ -63,10 +64,12 @@ class Shift:
     """Predicted shift of T_m against the teacher in K, by model, with its standard uncertainty.
 
     :param name: number of the iteration, or `CORRECTION`.
+    :param intervals_k: 95 % interval of each, None if it is not on record.
     """
 
     name: str
     by_model: dict[str, tuple[float, float]]
+    intervals_k: dict[str, Interval | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +152,8 @@ def shifts(chain: Chain) -> list[Shift]:
                 model: (values["predicted_shift_k"], values["predicted_shift_uncertainty_k"])
                 for model, values in ordered(models).items()
             }
-            found.append(Shift(name, by_model))
+            intervals = {model: interval_in(values, "predicted_shift_95_k") for model, values in models.items()}
+            found.append(Shift(name, by_model, intervals))
     return found
 
 

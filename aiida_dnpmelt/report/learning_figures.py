@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from aiida_dnpmelt.physics.error_budget import COVERAGE_FACTOR
 from aiida_dnpmelt.physics.ordering import by_number
+from aiida_dnpmelt.report.bars import bars, say_lacking
 from aiida_dnpmelt.report.figures import COLOURS, diagonal, new_figure
 from aiida_dnpmelt.report.held_out import Parity
 from aiida_dnpmelt.report.learned import Calibration, Curve, Deviation, Shift, Window
@@ -132,8 +132,9 @@ def shifts_figure(shifts: Sequence[Shift], target_k: float | None) -> Figure:
         known = [(place, shift.by_model[model]) for place, shift in enumerate(shifts) if model in shift.by_model]
         places = [place + 0.12 * (index - (len(models) - 1) / 2) for place, _ in known]
         values = [value for _, (value, _) in known]
-        bars = [COVERAGE_FACTOR * uncertainty for _, (_, uncertainty) in known]
-        axes.errorbar(places, values, bars, fmt="o", color=colour, capsize=2, label=model)
+        intervals = [shift.intervals_k.get(model) for shift in shifts if model in shift.by_model]
+        axes.errorbar(places, values, bars(values, intervals), fmt="o", color=colour, capsize=2, label=model)
+    say_lacking(axes, [shift.intervals_k.get(model) for shift in shifts for model in shift.by_model])
     axes.set_xticks(range(len(shifts)), [_named(shift.name) for shift in shifts])
     axes.set(ylabel="predicted shift of T_m in K")
     axes.set_xlim(-0.5, len(shifts) - 0.5)

@@ -10,8 +10,8 @@ from aiida import orm
 
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.provenance.ancestry import CALL_LINKS, batches
-from aiida_dnpmelt.provenance.trace import results_of
-from aiida_dnpmelt.report.costs import Cost, stage_of
+from aiida_dnpmelt.provenance.spent import spent_by
+from aiida_dnpmelt.report.costs import Cost, classical, stage_of
 
 _OURS = "aiida.workflows:dnpmelt.%"
 _LABELLERS = ("aiida.workflows:dnpmelt.label_vasp", "aiida.workflows:dnpmelt.label_reference")
@@ -65,14 +65,13 @@ def ledger(results: Collection[int] | None = None, with_bytes: bool = False) -> 
         _check(results, calls, kinds)
     costs: dict[tuple[int, str], Cost] = {}
     members: dict[tuple[int, str], list[int]] = {}
-    told = results_of(jobs)
-    cached = _cached(jobs)
+    spent, cached, given = spent_by(jobs), _cached(jobs), classical(jobs)
     for pk in sorted(jobs):
         top, path = calls.path(pk)
         if results is not None and top not in results:
             continue
-        key = (top, stage_of(path))
-        costs.setdefault(key, Cost(key[1])).add(told.get(pk, {}), pk in cached)
+        key = (top, stage_of(path, pk in given))
+        costs.setdefault(key, Cost(key[1])).add(spent[pk], pk in cached)
         members.setdefault(key, []).append(pk)
     for chain, number in _labels():
         top, path = calls.path(chain)

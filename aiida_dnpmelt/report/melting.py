@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiida.tools.workflows import WorkflowTools
 
 from aiida_dnpmelt.physics.error_budget import Measured
+from aiida_dnpmelt.provenance.intervals import interval_of
 from aiida_dnpmelt.report import words
 from aiida_dnpmelt.report.chains import TEACHER, find_chain, output
 from aiida_dnpmelt.report.figures import Temperature, page_style, temperatures_figure
@@ -96,20 +97,21 @@ def temperatures(points: Mapping[str, Mapping[str, Any]], result: Mapping[str, A
     :param points: melting points by model; that of the teacher is named ``teacher``.
     :param result: of the whole chain, None if there is none (yet).
     """
-    known = {
-        name: _measured(point, "melting_temperature_k", "standard_uncertainty_k") for name, point in points.items()
-    }
-    found = [Temperature(name, value) for name, value in known.items() if value is not None and name != TEACHER]
+    models = [_temperature(name, point) for name, point in points.items() if name != TEACHER]
+    both = []
     if result is not None:
-        raw = _measured(result, "melting_temperature_k", "standard_uncertainty_k")
-        corrected = _measured(result, "corrected_melting_temperature_k", "corrected_uncertainty_k")
-        both = (("T_m of the models, total uncertainty", raw), ("corrected to the teacher", corrected))
-        found += [Temperature(name, value, "mean") for name, value in both if value is not None]
-    teacher = known.get(TEACHER)
-    return [*found, *([Temperature("the teacher's own", teacher, "mean")] if teacher is not None else [])]
+        both = [
+            _temperature("T_m of the models, total uncertainty", result, kind="mean"),
+            _temperature("corrected to the teacher", result, "corrected_", kind="mean"),
+        ]
+    own = [_temperature("the teacher's own", points[TEACHER], kind="mean")] if TEACHER in points else []
+    return [each for each in (*models, *both, *own) if each is not None]
 
 
-def _measured(values: Mapping[str, Any], value: str, uncertainty: str) -> Measured | None:
-    if values[value] is None or values[uncertainty] is None:
+def _temperature(name: str, values: Mapping[str, Any], prefix: str = "", kind: str = "model") -> Temperature | None:
+    """Return a temperature of a result with the interval that is on record; None if there is no temperature."""
+    value = values[f"{prefix}melting_temperature_k"]
+    uncertainty = values["corrected_uncertainty_k" if prefix else "standard_uncertainty_k"]
+    if value is None or uncertainty is None:
         return None
-    return Measured(values[value], values[uncertainty])
+    return Temperature(name, Measured(value, uncertainty), kind, interval_of(values, prefix))

@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_dnpmelt.calculations.melting_curve import stored_fit
+from aiida_dnpmelt.physics.error_budget import COVERAGE_FACTOR, Measured
 from aiida_dnpmelt.physics.melting_curve import Quantity
-from aiida_dnpmelt.provenance.query import notation
+from aiida_dnpmelt.physics.notation import notation
+from aiida_dnpmelt.provenance.intervals import Interval, intervals_in
+from aiida_dnpmelt.report.bars import bars, draw_valid_and_others, say_lacking
 from aiida_dnpmelt.report.figures import COLOURS, new_figure, page_style
 from aiida_dnpmelt.report.literature import LiteraturePoint
 
@@ -30,7 +33,7 @@ _MARKERS = "^vD<>PX*"
 class Picture:
     """What the figure shows.
 
-    :param curves: dictionaries of melting curves, each with its points.
+    :param curves: melting curves with the intervals of their points, see `with_intervals`.
     :param literature: points to draw beside them.
     """
 
@@ -48,7 +51,11 @@ def write_curve(picture: Picture, path: Path) -> None:
 
 
 def curve_figure(picture: Picture) -> Figure:
-    """Return points with their 95 % intervals, the best law of each curve with its 95 % band, and the literature."""
+    """Return points with their 95 % intervals, the best law of each curve with its 95 % band, and the literature.
+
+    Intervals are those of `with_intervals`; of laws and of the literature standard uncertainties are all there is: they
+    are drawn as those of normal distributions.
+    """
     figure = new_figure(5.6, 4.0)
     draw_curves(figure.subplots(), picture)
     return figure
@@ -66,14 +73,16 @@ def draw_curves(axes: Axes, picture: Picture) -> None:
         axes.errorbar(
             [point.pressure_gpa for point in points],
             [point.temperature_k for point in points],
-            [1.96 * (point.uncertainty_k or np.nan) for point in points],
+            bars([point.temperature_k for point in points], [_of_literature(point) for point in points]),
             fmt=marker,
             color="0.45",
             fillstyle="none",
             capsize=2,
             label=source,
         )
-    axes.set(xlabel="pressure in GPa", ylabel="T_m in K", title=names[0] if alone else None)
+    intervals = [each for curve in picture.curves for each in intervals_in(curve)]
+    say_lacking(axes, [*intervals, *map(_of_literature, picture.literature)])
+    axes.set(xlabel="pressure in GPa", ylabel="T_m in K, with 95 % intervals", title=names[0] if alone else None)
     axes.legend(fontsize="small")
 
 
@@ -90,28 +99,27 @@ def draw_band(
 ) -> None:
     """Draw a line of values with the band of their 95 % intervals."""
     middle = np.array([each.value for each in values])
-    width = 1.96 * np.array([each.uncertainty for each in values])
+    width = COVERAGE_FACTOR * np.array([each.uncertainty for each in values])
     axes.fill_between(places, middle - width, middle + width, color=colour, alpha=0.2)
     axes.plot(places, middle, color=colour, label=label)
 
 
 def _draw_points(axes: Axes, curve: Mapping[str, Any], colour: str, legend: bool) -> None:
     """Draw the points of a curve with 95 % intervals, open ones where they are unfinished."""
-    pressures, temperatures = np.array(curve["pressures_gpa"]), np.array(curve["melting_temperatures_k"])
-    bars = 1.96 * np.array(curve["standard_uncertainties_k"])
-    for good, marker in ((True, "o"), (False, "s")):
-        chosen = np.array([(verdict == "valid") == good for verdict in curve["verdicts"]])
-        if chosen.any():
-            axes.errorbar(
-                pressures[chosen],
-                temperatures[chosen],
-                bars[chosen],
-                fmt=marker,
-                color=colour,
-                fillstyle="full" if good else "none",
-                capsize=2,
-                label=("valid" if good else "unfinished") if legend else None,
-            )
+    draw_valid_and_others(
+        axes,
+        curve["pressures_gpa"],
+        curve["melting_temperatures_k"],
+        intervals_in(curve),
+        [verdict == "valid" for verdict in curve["verdicts"]],
+        markers=("o", "s"),
+        labels=("valid", "unfinished") if legend else (None, None),
+        colour=colour,
+    )
+
+
+def _of_literature(point: LiteraturePoint) -> Interval | None:
+    return Measured(point.temperature_k, point.uncertainty_k).interval_k if point.uncertainty_k else None
 
 
 def _by_source(points: Sequence[LiteraturePoint]) -> dict[str, list[LiteraturePoint]]:

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from aiida import orm
 
 from aiida_dnpmelt.calculations.melting_curve import stored_fit
-from aiida_dnpmelt.provenance.query import notation
+from aiida_dnpmelt.physics.error_budget import COVERAGE_FACTOR
+from aiida_dnpmelt.physics.notation import notation
+from aiida_dnpmelt.provenance.intervals import intervals_in, with_intervals
+from aiida_dnpmelt.report.bars import bars, lacking
 from aiida_dnpmelt.report.figures import COLOURS, new_figure, page_style
 from aiida_dnpmelt.report.melting_curve import Picture, draw_band, draw_curves, law_lines
 
@@ -71,10 +75,20 @@ def _agree(sigma: float) -> str:
     return "consistent" if sigma <= _LARGE_SIGMA else "INCONSISTENT"
 
 
+def sweep_to_draw(pk: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return what `write_sweep` draws of a sweep that has a result.
+
+    :param pk: of the work chain.
+    """
+    outputs = orm.load_node(pk).outputs
+    return with_intervals(outputs.sweep), with_intervals(outputs.curve) if "curve" in outputs else None
+
+
 def write_sweep(result: tuple[Mapping[str, Any], Mapping[str, Any] | None], path: Path) -> None:
     """Write the figure of a sweep, by the suffix of the path: T_m, and its slope in two ways.
 
-    :param result: the sweep, and its melting curve if it has one.
+    :param result: the sweep, and its melting curve if it has one, with the intervals of their points, see
+        `with_intervals`.
     :raises ImportError: without the extra ``[report]``.
     """
     sweep, curve = result
@@ -92,12 +106,15 @@ def write_sweep(result: tuple[Mapping[str, Any], Mapping[str, Any] | None], path
 
 def _draw_points(axes: Axes, sweep: Mapping[str, Any]) -> None:
     found = [index for index, value in enumerate(sweep["melting_temperatures_k"]) if value is not None]
-    pressures, temperatures, bars = (
-        [sweep[key][index] for index in found]
-        for key in ("pressures_gpa", "melting_temperatures_k", "standard_uncertainties_k")
+    pressures, temperatures = (
+        [sweep[key][index] for index in found] for key in ("pressures_gpa", "melting_temperatures_k")
     )
-    axes.errorbar(pressures, temperatures, 1.96 * np.array(bars), fmt="o", color="black", capsize=2)
-    axes.set(ylabel="T_m in K", title=f"{sweep['element']}, {sweep['potential_label']}")
+    intervals = [intervals_in(sweep)[index] for index in found]
+    axes.errorbar(pressures, temperatures, bars(temperatures, intervals), fmt="o", color="black", capsize=2)
+    if note := lacking(intervals):
+        axes.plot([], [], " ", label=note)
+        axes.legend(fontsize="small")
+    axes.set(ylabel="T_m in K, with 95 % intervals", title=f"{sweep['element']}, {sweep['potential_label']}")
 
 
 def _draw_slopes(axes: Axes, sweep: Mapping[str, Any], curve: Mapping[str, Any] | None) -> None:
@@ -107,11 +124,13 @@ def _draw_slopes(axes: Axes, sweep: Mapping[str, Any], curve: Mapping[str, Any] 
         draw_band(axes, line, fitted, COLOURS[0], f"{curve['law'].replace('_', '-')}, 95 % band")
     found = [index for index, value in enumerate(sweep["slopes_k_per_gpa"]) if value is not None]
     if found:
-        pressures, slopes, bars = (
+        pressures, slopes, errors = (
             [sweep[key][index] for index in found]
             for key in ("pressures_gpa", "slopes_k_per_gpa", "slope_uncertainties_k_per_gpa")
         )
-        axes.errorbar(pressures, slopes, 1.96 * np.array(bars), fmt="D", color=COLOURS[1], capsize=2, label="T_m dV/dH")
+        # These uncertainties are widened for few blocks: 1.96 of them are the 95 % interval.
+        ends = COVERAGE_FACTOR * np.array(errors)
+        axes.errorbar(pressures, slopes, ends, fmt="D", color=COLOURS[1], capsize=2, label="T_m dV/dH, 95 % intervals")
     axes.set(xlabel="pressure in GPa", ylabel="dT_m/dP in K/GPa")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize="small")

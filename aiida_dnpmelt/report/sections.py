@@ -12,15 +12,23 @@ from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.data.runs import from_node
 from aiida_dnpmelt.physics.ordering import by_number, ordered
 from aiida_dnpmelt.physics.run import CoexistenceRun
-from aiida_dnpmelt.provenance.audit import STATES, audit
+from aiida_dnpmelt.provenance.audit import STATES, audit, count
+from aiida_dnpmelt.provenance.intervals import interval_of
 from aiida_dnpmelt.report import words
 from aiida_dnpmelt.report.chains import LEARNING, TEACHER, Chain, called, clause, given, namespace, output, state
 from aiida_dnpmelt.report.citations import citations
 from aiida_dnpmelt.report.costs import Costs, seeds
 from aiida_dnpmelt.report.figures import coexistence_figure, temperatures_figure
-from aiida_dnpmelt.report.html import Block, Items, Section, Table, Text, picture
+from aiida_dnpmelt.report.html import Block, Items, Picture, Section, Table, Text, picture
 from aiida_dnpmelt.report.learning_sections import calibration, curves, deviations, learning, parity, shifts
 from aiida_dnpmelt.report.melting import temperatures
+
+_COEXISTENCE = (
+    "Above: temperature of the two-phase cell over time, which settles at the melting temperature. Below left: share "
+    "of atoms in a solid surrounding. Below right: averaged q6 along the cell in the last frame, solid above the "
+    "dotted line."
+)
+"""What the figures of coexistence show."""
 
 
 def sections(chain: Chain, spent: Costs) -> list[Section]:
@@ -37,7 +45,7 @@ def sections(chain: Chain, spent: Costs) -> list[Section]:
         cost(spent),
         checks(chain),
         provenance(chain, spent),
-        Section("cite", "How to cite", [Items(citations("DeePMD-kit" in spent.versions))]),
+        Section("cite", "How to cite", [Items(_cited(spent))]),
     )
     return [section for section in made if section is not None and section.blocks]
 
@@ -49,7 +57,7 @@ def checks(chain: Chain) -> Section | None:
         return None
     found = sorted(audit(result.pk), key=lambda finding: STATES.index(finding.state))
     table = Table(
-        "What a referee asks first. Doubted is not wrong: it is what to look at.",
+        f"What a referee asks first: {count(found)}. Doubted is not wrong: it is what to look at.",
         ("state", "check", "reason"),
         [(finding.state, finding.check, finding.reason) for finding in found],
         left=frozenset(("state", "check", "reason")),
@@ -85,13 +93,7 @@ def uncertainty(chain: Chain) -> Section | None:
 
 def coexistence(chain: Chain) -> Section | None:
     """Return temperature, solid fraction and order of all runs, a figure for each potential."""
-    blocks: list[Block] = [
-        Text(
-            "Above: temperature of the two-phase cell over time, which settles at the melting temperature. Below left: "
-            "share of atoms in a solid surrounding. Below right: averaged q6 along the cell in the last frame, solid "
-            "above the dotted line."
-        )
-    ]
+    blocks: list[Block] = []
     for name, node in chain.coexistence.items():
         runs = {label: run for label, run in _runs(node).items() if len(run.time_ps) > 1}
         if not runs:
@@ -100,7 +102,7 @@ def coexistence(chain: Chain) -> Section | None:
             continue
         point = output(node, "melting_point")
         value = None if point is None else point["melting_temperature_k"]
-        bounds = None if value is None else (point["interval_low_k"], point["interval_high_k"])
+        bounds = None if value is None else interval_of(point.get_dict())
         longest = max(run.length_ps for run in runs.values())
         what = f"{_title(name)}: {len(runs)} {'run' if len(runs) == 1 else 'runs'}, up to {longest:.0f} ps"
         ends = ", ".join(
@@ -119,7 +121,9 @@ def coexistence(chain: Chain) -> Section | None:
         outcomes = output(node, "assessment")
         if outcomes is not None:
             blocks.append(_outcomes(name, outcomes.get_dict()["outcomes"]))
-    return Section("coexistence", "Two-phase coexistence, run by run", blocks) if len(blocks) > 1 else None
+    if any(isinstance(block, Picture) for block in blocks):
+        blocks.insert(0, Text(_COEXISTENCE))
+    return Section("coexistence", "Two-phase coexistence, run by run", blocks) if blocks else None
 
 
 def cost(spent: Costs) -> Section | None:
@@ -132,17 +136,13 @@ def cost(spent: Costs) -> Section | None:
             str(each.jobs),
             str(each.labels) if each.labels else words.DASH,
             words.millions(each.atom_steps) if each.atom_steps else words.DASH,
-            words.hours(each.core_hours),
+            words.core_hours(each.jobs, each.unknown, each.core_hours),
         )
         for each in [*spent.stages, spent.total]
     ]
     columns = ("stage", "jobs", "labels", "atom-steps / 10⁶", "core-hours")
     blocks: list[Block] = [Table("Labels and cost by stage.", columns, rows, frozenset({"stage"}))]
-    total = spent.total
-    if total.unknown:
-        blocks.append(Text(f"The cost of {total.unknown} jobs is not known: they run, were killed, or left no output."))
-    if total.cached:
-        blocks.append(Text(f"{total.cached} jobs came from the cache: their cost is that of the first time."))
+    blocks += [Text(remark) for remark in spent.total.remarks]
     return Section("cost", "Labels and cost", blocks)
 
 
@@ -191,6 +191,11 @@ def provenance(chain: Chain, spent: Costs) -> Section:
     return Section(
         "provenance", "Versions, seeds and provenance", [*blocks, *(table for table in tables if table.rows)]
     )
+
+
+def _cited(spent: Costs) -> list[str]:
+    """Return what to cite: the programs whose versions the jobs tell."""
+    return citations(*(program in spent.versions for program in ("DeePMD-kit", "LAMMPS", "VASP")))
 
 
 def _parts(values: Mapping[str, Any]) -> Table:

@@ -9,9 +9,11 @@ from aiida.tools.workflows import WorkflowTools
 
 from aiida_dnpmelt.calculations.melting_point import judged, whole_runs
 from aiida_dnpmelt.data.runs import from_node
+from aiida_dnpmelt.physics.notation import notation
 from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.physics.run import CoexistenceRun
-from aiida_dnpmelt.provenance.query import MeltingPoint, notation
+from aiida_dnpmelt.provenance.query import MeltingPoint
+from aiida_dnpmelt.report import words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +65,7 @@ def point_text(point: dict[str, Any]) -> str:
     else:
         head = (
             f"T_m = {notation(value, uncertainty)} K   95 % interval "
-            f"{point['interval_low_k']:.0f} to {point['interval_high_k']:.0f} K"
+            f"{words.interval(point.get('interval_low_k'), point.get('interval_high_k'))}"
         )
     lines = [
         f"{point['element']} ({point['lattice']}) at {point['pressure_gpa']:g} GPa, {point['potential_label']}",

@@ -133,6 +133,9 @@ def _note(stage: Stage) -> str:
     if stage.cost.frames:
         return f"{stage.cost.frames} frames"
     if stage.cost.jobs:
-        hours = f", {stage.cost.core_hours:.2g} core-h" if stage.cost.core_hours else ""
-        return f"{stage.cost.jobs} {'job' if stage.cost.jobs == 1 else 'jobs'}{hours}"
+        cost = stage.cost
+        hours = "cost not known"
+        if cost.unknown < cost.jobs:
+            hours = f"{'> ' if cost.unknown else ''}{cost.core_hours:.2g} core-h"
+        return f"{cost.jobs} {'job' if cost.jobs == 1 else 'jobs'}, {hours}"
     return f"{len(stage.nodes)} nodes"

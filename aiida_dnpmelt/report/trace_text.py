@@ -7,9 +7,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from aiida_dnpmelt.calculations.melting_point import judged
-from aiida_dnpmelt.provenance.query import notation
+from aiida_dnpmelt.physics.notation import notation
 from aiida_dnpmelt.provenance.trace import Cost, Stage, Trace
 from aiida_dnpmelt.report.terminal import plain
+from aiida_dnpmelt.report.words import core_hours
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -52,9 +53,9 @@ def cost_text(cost: Cost) -> str:
     parts = [
         f"{cost.jobs} jobs" if cost.jobs else "",
         f"{cost.frames} labelled frames" if cost.frames else "",
-        f"{cost.core_hours:.2f} core-hours" if cost.core_hours else "",
+        f"{core_hours(cost.jobs, cost.unknown, cost.core_hours)} core-hours" if cost.jobs else "",
         f"{cost.atom_steps / 1e6:.1f} M atom-steps" if cost.atom_steps else "",
-        f"{cost.unknown} jobs told no core-hours" if cost.unknown else "",
+        f"those of {cost.unknown} jobs are not known" if 0 < cost.unknown < cost.jobs else "",
     ]
     known = ", ".join(part for part in parts if part)
     return f": {known}" if known else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from aiida_dnpmelt.provenance.query import notation
+from aiida_dnpmelt.physics.notation import notation
 
 DASH = "–"
 
@@ -19,8 +19,7 @@ def bare(value: float | None, uncertainty: float | None = None) -> str:
     """Return a number with its uncertainty in units of its last digits: ``1331(4)``; alone it has no decimals."""
     if value is None or not math.isfinite(value):
         return DASH
-    text = notation(value, uncertainty)
-    return minus(f"{value:.0f}" if text == "-" else text)
+    return minus(f"{value:.0f}" if uncertainty is None else notation(value, uncertainty))
 
 
 def decimals(value: float | None, places: int) -> str:
@@ -47,6 +46,19 @@ def millions(value: float) -> str:
 def hours(value: float) -> str:
     """Return hours with two decimals, and with two digits if they are few."""
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+
+
+def core_hours(jobs: int, unknown: int, known: float) -> str:
+    """Return the core-hours of jobs: those that are known, and that there are more if some are not.
+
+    :param unknown: number of the jobs whose core-hours are not known.
+    :param known: core-hours of the others.
+    """
+    if jobs == 0:
+        return DASH
+    if unknown == jobs and not known:
+        return "not known"
+    return f"at least {hours(known)}" if unknown else hours(known)
 
 
 def minus(text: str) -> str:

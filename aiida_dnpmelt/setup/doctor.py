@@ -15,6 +15,7 @@ from aiida.orm import Group, InstalledCode, QueryBuilder
 
 from .check import Check
 from .install import LABELS
+from .messages import sentence
 from .profile import ARCHIVE
 from .services import UP, check_broker, check_daemon, check_postgres
 
@@ -56,7 +57,7 @@ def check_storage(profile: Profile) -> Check:
         storage = get_manager().get_profile_storage()
     except AiidaException as exception:
         remedy = f"{UP}; after an update of AiiDA, `verdi storage migrate`"
-        return Check("storage", False, f"it does not open: {str(exception).splitlines()[0]}", remedy)
+        return Check("storage", False, f"it does not open: {sentence(exception)}", remedy)
     version = storage.version_profile(profile)
     message = f"{profile.storage_backend}, schema {version}, AiiDA {aiida_version}"
     return Check("storage", True, message)
@@ -89,7 +90,7 @@ def check_code(code: InstalledCode) -> Check:
             status, output, errors = transport.exec_command_wait(f"{code.prepend_text}\n{command}", workdir="/")
     except (AiidaException, OSError) as exception:
         remedy = f"run `verdi computer test {code.computer.label}`"
-        return Check(name, False, f"computer '{code.computer.label}' cannot be reached: {exception}", remedy)
+        return Check(name, False, f"computer '{code.computer.label}' cannot be reached: {sentence(exception)}", remedy)
     if status != 0:
         last = (errors.strip() or output.strip() or "no output").splitlines()[-1]
         remedy = f"mend the installation, or the code's prepend_text (`verdi code show {code.full_label}`)"
@@ -114,7 +115,7 @@ def check_vasp() -> Iterator[Check]:
     """Check that each VASP code has its program, and that there are POTCAR files; no VASP is fine, too."""
     codes = [code for code in _codes(VASP_PLUGIN) if not code.is_hidden]
     if not codes:
-        yield Check("vasp", True, "not configured (needed only to label frames with VASP)")
+        yield Check("vasp", True, "not configured (needed only to label frames with VASP)", applies=False)
         return
     for code in codes:
         yield _check_vasp_code(code)
@@ -134,7 +135,7 @@ def _check_vasp_code(code: InstalledCode) -> Check:
             there = transport.isfile(str(code.filepath_executable))
     except (AiidaException, OSError) as exception:
         remedy = f"run `verdi computer test {code.computer.label}`"
-        return Check(name, False, f"computer '{code.computer.label}' cannot be reached: {exception}", remedy)
+        return Check(name, False, f"computer '{code.computer.label}' cannot be reached: {sentence(exception)}", remedy)
     if there:
         return Check(name, True, f"{code.filepath_executable} (not run)")
     return Check(name, False, f"there is no file {code.filepath_executable}", "create the code again")

@@ -21,6 +21,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from .messages import sentence
 from .postgres_programs import PostgresError, find_programs, run_as, server_account
 
 HOST = "127.0.0.1"
@@ -207,7 +208,7 @@ class Cluster:
             )
         except psycopg.Error as exception:
             raise PostgresError(
-                f"PostgreSQL does not answer on port {self.state.port}: {exception}\n{self.log_tail()}"
+                f"PostgreSQL does not answer on port {self.state.port}: {sentence(exception)}\n{self.log_tail()}"
             ) from exception
 
     def _initialise(self, durable: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from .messages import sentence
 from .postgres_programs import PostgresError
 
 FORM = "postgresql://user:password@host:port/database"
@@ -61,7 +62,7 @@ def check_empty_database(config: dict[str, Any]) -> None:
             ).fetchall()
     except psycopg.Error as exception:
         raise PostgresError(
-            f"database '{name}' on {server} cannot be opened: {exception}: check the URL; a missing database "
+            f"database '{name}' on {server} cannot be opened: {sentence(exception)}: check the URL; a missing database "
             f"is made with `createdb --encoding=UTF8 --locale=C --template=template0 {name}`"
         ) from exception
     if encoding != ("UTF8",):

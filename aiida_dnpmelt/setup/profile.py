@@ -15,6 +15,7 @@ from aiida.manage.configuration import Profile, create_profile, get_config
 from aiida.plugins import BrokerFactory
 
 from .codes import State, Step
+from .messages import sentence
 from .postgres import Cluster, default_folder
 from .postgres_programs import PostgresError
 from .postgres_url import check_empty_database, storage_config
@@ -163,7 +164,7 @@ def _create(name: str, backend: str, storage: dict[str, Any]) -> None:
             broker_config=BrokerFactory(BROKER).get_default_config(),
         )
     except AiidaException as exception:
-        raise ProfileError(f"profile '{name}' could not be made: {exception}") from exception
+        raise ProfileError(f"profile '{name}' could not be made: {sentence(exception)}") from exception
 
 
 def _configure(name: str) -> Iterator[Step]:

@@ -18,6 +18,7 @@ from aiida.orm import ProcessNode
 from aiida.plugins import BrokerFactory
 
 from .check import Check
+from .messages import sentence
 from .postgres_programs import PostgresError
 from .profile import cluster_of
 from .recovery import end_leftovers, lives, lost_processes, take_up
@@ -127,7 +128,7 @@ def check_broker(profile: Profile) -> Check:
             return Check("broker", False, "ZeroMQ does not run", UP)
         return Check("broker", True, str(broker))
     except ConnectionError as exception:
-        return Check("broker", False, f"{broker}: {exception}", "start the broker")
+        return Check("broker", False, f"{broker}: {sentence(exception)}", "start the broker")
     finally:
         broker.close()
 

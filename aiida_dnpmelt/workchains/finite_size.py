@@ -20,6 +20,7 @@ from aiida_dnpmelt.calculations.structures import coexistence_cell
 from aiida_dnpmelt.calculations.validators import fits
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import orthogonal_cell
+from aiida_dnpmelt.physics.notation import notation
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
 from aiida_dnpmelt.workchains.steps import submit_once, why
 from aiida_dnpmelt.workchains.tpc import TPCWorkChain, summary
@@ -208,7 +209,7 @@ def size_summary(study: Mapping[str, Any]) -> str:
         "an effect of the size is resolved" if study["size_effect_resolved"] else "no effect of the size is resolved"
     )
     return (
-        f"T_m at infinite size = {study['infinite_temperature_k']:.1f} K, u = {study['infinite_uncertainty_k']:.1f} K, "
+        f"T_m at infinite size = {notation(study['infinite_temperature_k'], study['infinite_uncertainty_k'])} K, "
         f"{effect} ({study['verdict']}, {number})"
     )
 

@@ -18,6 +18,7 @@ from aiida_dnpmelt.calculations.melting import (
 from aiida_dnpmelt.calculations.melting_point import tabulated_melting_temperature
 from aiida_dnpmelt.calculations.validators import fits, may_run, validate_seed
 from aiida_dnpmelt.data.potential import PotentialData
+from aiida_dnpmelt.physics.notation import notation
 from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.workchains.adaptive_learning import AdaptiveLearningWorkChain
 from aiida_dnpmelt.workchains.exploration import ExplorationWorkChain
@@ -341,15 +342,13 @@ def _shift_text(shift_k: float) -> str:
 
 def melting_summary(result: Mapping[str, Any]) -> str:
     """Return the result of the whole chain in a line."""
-    text = f"T_m = {result['melting_temperature_k']:.0f}({result['standard_uncertainty_k']:.0f}) K"
+    text = f"T_m = {notation(result['melting_temperature_k'], result['standard_uncertainty_k'])} K"
     if result["corrected_melting_temperature_k"] is not None:
-        text += (
-            f", corrected to the teacher {result['corrected_melting_temperature_k']:.0f}"
-            f"({result['corrected_uncertainty_k']:.0f}) K"
-        )
+        corrected = notation(result["corrected_melting_temperature_k"], result["corrected_uncertainty_k"])
+        text += f", corrected to the teacher {corrected} K"
     if result["teacher_melting_temperature_k"] is not None:
-        own, uncertainty = result["teacher_melting_temperature_k"], result["teacher_uncertainty_k"]
-        text += f"; the teacher's own {own:.0f}({uncertainty:.0f}) K"
+        own = notation(result["teacher_melting_temperature_k"], result["teacher_uncertainty_k"])
+        text += f"; the teacher's own {own} K"
     return f"{text} ({result['verdict']})"
 
 

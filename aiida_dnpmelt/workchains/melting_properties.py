@@ -24,6 +24,7 @@ from aiida_dnpmelt.calculations.structures import coexistence_cell
 from aiida_dnpmelt.calculations.validators import fits, may_run, validate_seed
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import orthogonal_cell
+from aiida_dnpmelt.physics.notation import notation
 from aiida_dnpmelt.workchains.coexistence import CoexistenceWorkChain
 from aiida_dnpmelt.workchains.protocols import load_protocol, merge
 from aiida_dnpmelt.workchains.steps import submit_once, why
@@ -205,9 +206,9 @@ def properties_summary(properties: Mapping[str, Any]) -> str:
     volume, enthalpy, slope = (quantity_of(properties, name) for name in names)
     assert volume is not None and enthalpy is not None and slope is not None
     return (
-        f"dV = {volume.value:.3f} +- {volume.uncertainty:.3f} A^3/atom, "
-        f"dH = {enthalpy.value:.4f} +- {enthalpy.uncertainty:.4f} eV/atom, "
-        f"dT_m/dP = {slope.value:.1f} +- {slope.uncertainty:.1f} K/GPa"
+        f"dV = {notation(volume.value, volume.uncertainty)} A^3/atom, "
+        f"dH = {notation(enthalpy.value, enthalpy.uncertainty)} eV/atom, "
+        f"dT_m/dP = {notation(slope.value, slope.uncertainty)} K/GPa"
     )
 
 

@@ -37,6 +37,7 @@ from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import orthogonal_cell
 from aiida_dnpmelt.physics.forecast import Forecast, forecast
+from aiida_dnpmelt.physics.notation import notation
 from aiida_dnpmelt.physics.ordering import ordered
 from aiida_dnpmelt.physics.plan import Plan, first_round_atom_steps, first_runs
 from aiida_dnpmelt.workchains.coexistence import CoexistenceWorkChain
@@ -451,4 +452,4 @@ def summary(point: Mapping[str, Any]) -> str:
         bounds = " and ".join(f"{side} {bound:.0f} K" for side, bound in sides if bound is not None)
         return f"no T_m yet, {bounds or 'nothing bounds it'} ({point['verdict']})"
     value, uncertainty = point["melting_temperature_k"], point["standard_uncertainty_k"]
-    return f"T_m = {value:.1f} K, u = {uncertainty:.1f} K ({point['verdict']}, {len(point['seeds_used'])} runs)"
+    return f"T_m = {notation(value, uncertainty)} K ({point['verdict']}, {len(point['seeds_used'])} runs)"

@@ -7,15 +7,23 @@ from aiida_dnpmelt.report.figures import COLOURS
 
 
 def spot(**changes) -> Spot:
-    return Spot(**{"x": 0.0, "y": 1326.0, "uncertainty": 5.0, "text": "Cu", "url": "/point/1", "good": True, **changes})
+    known = {"x": 0.0, "y": 1326.0, "interval": (1312.0, 1336.0), "text": "Cu", "url": "/point/1", "good": True}
+    return Spot(**{**known, **changes})
 
 
 def test_spots_have_95_percent_intervals_and_addresses():
     trace = spots("copper", [spot(), spot(x=5.0, good=False, url="/point/2")], 0)
     assert trace["x"] == [0.0, 5.0]
-    assert trace["error_y"]["array"] == pytest.approx([9.8, 9.8])
+    assert trace["error_y"]["array"] == pytest.approx([10.0, 10.0])
+    assert trace["error_y"]["arrayminus"] == pytest.approx([14.0, 14.0])
+    assert trace["error_y"]["symmetric"] is False
     assert trace["customdata"] == ["/point/1", "/point/2"]
     assert trace["marker"]["symbol"] == ["circle", "circle-open"]
+
+
+def test_spots_without_an_interval_have_no_bar():
+    bars = spots("copper", [spot(interval=None), spot()], 0)["error_y"]
+    assert (bars["array"], bars["arrayminus"]) == (["none", 10.0], ["none", 14.0])
 
 
 def test_kinds_differ_by_colour_or_symbol():

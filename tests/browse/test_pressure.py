@@ -33,7 +33,8 @@ def test_points_are_drawn_by_element_and_potential_with_their_intervals(visitor,
     assert list(found) == ["Al, mm", "Cu, Cu_mishin1.eam.alloy"]
     copper = found["Cu, Cu_mishin1.eam.alloy"]
     assert sorted(zip(copper["x"], copper["y"], strict=True)) == sorted(CURVE.items())
-    assert copper["error_y"]["array"] == pytest.approx([1.96 * 4.6] * 4)
+    assert copper["error_y"]["array"] == pytest.approx([max(1336.0 - value, 0.0) for value in copper["y"]])
+    assert copper["error_y"]["arrayminus"] == pytest.approx([max(value - 1317.0, 0.0) for value in copper["y"]])
     assert {symbol.endswith("-open") for symbol in copper["marker"]["symbol"]} == {False}
     assert found["Al, mm"]["marker"]["symbol"][0].endswith("-open")
     assert all(visitor.ask(url).status_code == 200 for url in copper["customdata"])

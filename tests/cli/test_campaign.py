@@ -131,6 +131,18 @@ def test_without_a_daemon_the_remedy_is_told(run):
     assert "aiida-dnpmelt services up" in result.output
 
 
+def test_status_for_print_has_dashes_for_what_is_not_known(run, aiida_profile_clean, tmp_path):
+    path = write(tmp_path)
+    for output_format, empty in (("latex", " & -- & "), ("csv", ",,")):
+        result = call("status", path, "--format", output_format, "--profile", aiida_profile_clean.name)
+        assert result.exit_code == 0, result.output
+        assert "None" not in result.output
+        assert empty in result.output
+    result = run("--dry-run", "--format", "latex")
+    assert r"\begin{tabular}" in result.output
+    assert "% to be submitted: 2 cells, 1 at once" in result.output.splitlines()
+
+
 def test_status_of_nothing(aiida_profile_clean, tmp_path, lmp_code):
     result = call("status", "metals", "--profile", aiida_profile_clean.name)
     assert result.exit_code == 1

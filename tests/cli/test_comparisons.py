@@ -52,6 +52,17 @@ class TestExperiment:
         assert " Ni " not in result.output
         assert " Ni " in tm("experiment", "--unfinished").output
 
+    def test_latex_has_both_tables_and_notes_as_comments(self, tm, metals):
+        lines = tm("experiment", "--format", "latex").output.splitlines()
+        assert lines.count(r"\begin{tabular}{lllllllll}") == lines.count(r"\begin{tabular}{llllll}") == 1
+        pk = metals["Ag"]
+        assert rf"{pk} & Ag & fcc & 1200(5) & 1234.93 & $-$35 & $-$2.8 & valid & Ag.eam \\" in lines
+        assert "% left out: 1 unfinished result, which --unfinished takes" in lines
+        lines = tm("cohesive", "--format", "latex").output.splitlines()
+        assert lines[2].startswith(r"pk & element & group & $T_\mathrm{m}$/K & $E_\mathrm{coh}$/(eV/atom)")
+        assert lines[-2].startswith("% mean absolute deviation of the relation over 4 results: ")
+        assert all(line.startswith("%") for line in lines[lines.index(r"\end{tabular}") + 1 :])
+
     def test_json_and_csv_have_numbers(self, tm, metals):
         content = json.loads(tm("experiment", "--format", "json").output)
         silver = content["points"][0]

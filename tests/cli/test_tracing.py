@@ -72,7 +72,7 @@ def test_impact_refuses_what_it_cannot_answer(run, arguments, message):
 def test_compare_says_why(run, aiida_localhost):
     one, two = lineage(aiida_localhost), lineage(aiida_localhost, training_seed=8, melting_temperature_k=1350.0)
     text = run("tm", "compare", str(one.chain.pk), str(two.chain.pk)).output
-    assert "second less first: +23.6 K, 3.6 sigma" in text
+    assert "second less first: +24(7) K, 3.6 sigma" in text
     assert "assess_runs.potential < deepmd_train.seed: given data differ" in text
     record = json.loads(run("tm", "compare", str(one.chain.pk), str(two.chain.pk), "--format", "json").output)
     assert record["frames"]["both"]["frames"] == 14
@@ -84,6 +84,8 @@ def test_audit_fails_with_what_fails(run, aiida_localhost):
     result = run("tm", "audit", str(good.pk))
     assert result.exit_code == 0, result.output
     assert "valid: both phases live in 4 of 4 runs" in result.output
+    assert result.output.splitlines()[-1].endswith(" not applicable")
+    assert "not applicable" in run("tm", "audit", str(good.pk), "--format", "latex").output
     bad = coexistence(aiida_localhost, good.inputs.coexistence.calc.code, potential("b"), found_lattice="bcc")
     result = run("tm", "audit", str(bad.pk), "--format", "json")
     assert result.exit_code == 1
@@ -97,6 +99,7 @@ def test_cost_is_summed(run, aiida_localhost):
     lines = run("tm", "cost", "--by", "element,stage", "--disk").output.splitlines()
     assert lines[0].split()[:2] == ["element", "stage"]
     assert lines[-1].split()[:2] == ["total", "6"]
+    assert "at least 5.25" in lines[-1], "two jobs of VASP do not tell their cost"
     (row,) = json.loads(run("tm", "cost", str(chain.pk), "--by", "result", "--format", "json").output)
     assert (row["result"], row["core-hours"], row["jobs"]) == (chain.pk, 2.0, 1)
     assert "is nothing to sum by" in run("tm", "cost", "--by", "size").output

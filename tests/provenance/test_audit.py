@@ -10,7 +10,7 @@ from report.stored_melting import give, potential, unstored_potential
 
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
-from aiida_dnpmelt.provenance.audit import audit
+from aiida_dnpmelt.provenance.audit import audit, count
 from aiida_dnpmelt.provenance.query import melting_points
 
 
@@ -33,7 +33,37 @@ def test_a_potential_that_was_not_learned_is_judged_by_its_runs(clean, potential
     code = orm.InstalledCode(computer=clean, filepath_executable="/bin/lmp", label="stored-lmp").store()
     facts = {"found_lattice": "fcc", "found_lattice_share": 0.9, "target_reached": True, "target_uncertainty_k": 10.0}
     found = states(coexistence(clean, code, eam, **facts).pk)
-    assert {check: each for check, each in found.items() if each != ["passed"]} == {"size": ["doubted"]}
+    about_models = ("training ended", "deviation at T_m", "range of frames")
+    about_frames = ("units of imported frames", "outlier rule", "unconverged labels")
+    assert {check: each for check, each in found.items() if each != ["passed"]} == {
+        "size": ["doubted"],
+        **{key: ["not applicable"] for key in (*about_models, *about_frames)},
+    }
+
+
+def test_what_does_not_apply_is_not_passed(clean, potentials_folder):
+    eam = PotentialData.from_file(potentials_folder / "Cu_u3.eam").store()
+    code = orm.InstalledCode(computer=clean, filepath_executable="/bin/lmp", label="stored-lmp").store()
+    found = audit(coexistence(clean, code, eam, target_uncertainty_k=None).pk)
+    (uncertainty,) = [finding for finding in found if finding.check == "uncertainty"]
+    assert (uncertainty.state, uncertainty.reason) == ("not applicable", "u = 4.6 K, no target was set")
+    assert count(found) == "1 doubted, 1 unknown, 4 passed, 7 not applicable"
+
+
+def test_frames_of_a_learned_potential_that_are_not_on_record_are_unknown(clean):
+    code = orm.InstalledCode(computer=clean, filepath_executable="/bin/dp", label="stored-dp").store()
+    found = states(coexistence(clean, code, potential("a model of others")).pk)
+    about_frames = ("range of frames", "units of imported frames", "outlier rule", "unconverged labels")
+    assert {check: found[check] for check in about_frames} == {key: ["unknown"] for key in about_frames}
+
+
+def test_imported_labels_that_do_not_say_whether_they_converged_are_unknown(clean):
+    dp = orm.InstalledCode(computer=clean, filepath_executable="/bin/dp", label="stored-dp").store()
+    node = FramesData(labelled(3, 8, seed=3), phase="liquid", labeller="somebody")
+    node.base.attributes.set("source", "deepmd/npy")
+    training = job(clean, "dnpmelt.deepmd_train", code=dp, seed=orm.Int(1), frames__a=node)
+    found = states(coexistence(clean, dp, made(training, "potential", unstored_potential("theirs"))).pk)
+    assert found["unconverged labels"] == ["unknown"]
 
 
 def test_what_is_wrong_with_the_number_is_told(clean):
@@ -119,6 +149,12 @@ def test_the_deviation_at_the_melting_temperature_is_that_of_the_nearest_run(cle
     chain = deep(clean, {"solid": 0.05, "liquid": 0.2})
     found = [finding for finding in audit(chain.pk) if finding.check == "deviation at T_m"]
     assert [(finding.state, finding.reason[:6]) for finding in found] == [("doubted", "liquid"), ("passed", "solid ")]
+
+
+def test_an_exploration_without_a_frame_at_the_melting_temperature_tells_nothing(clean):
+    chain = deep(clean, {"solid": 0.05, "liquid": None})
+    found = [finding for finding in audit(chain.pk) if finding.check == "deviation at T_m"]
+    assert next((finding.state, finding.reason) for finding in found) == ("unknown", "liquid at 1300 K left no frame")
 
 
 def test_what_holds_no_melting_temperature_is_refused(clean):

@@ -7,26 +7,7 @@ from provenance.stored_points import POINT, counted_statements, invalid, store, 
 from report.stored_melting import chain_node
 
 from aiida_dnpmelt.provenance.ambient import ambient_points
-from aiida_dnpmelt.provenance.query import OUTPUT, melting_point, melting_points, notation, whole_result
-
-
-@pytest.mark.parametrize(
-    ("value", "uncertainty", "expected"),
-    [
-        (1333.4, 5.2, "1333(5)"),
-        (926.72, 0.41, "926.7(4)"),
-        (1333.4, 12.3, "1333(12)"),
-        (923.04, 1.0, "923(1)"),
-        (923.04, 0.12, "923.04(12)"),
-        (923.04, 0.097, "923.04(10)"),
-        (1290.0, 9.96, "1290(10)"),
-        (None, None, "-"),
-        (1300.0, 0.0, "-"),
-        (1300.0, float("nan"), "-"),
-    ],
-)
-def test_uncertainty_stands_behind_the_last_digits(value, uncertainty, expected):
-    assert notation(value, uncertainty) == expected
+from aiida_dnpmelt.provenance.query import OUTPUT, melting_point, melting_points, whole_result
 
 
 @pytest.fixture

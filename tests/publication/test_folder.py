@@ -183,6 +183,47 @@ def test_publication_is_replaced_as_a_whole(chain, tmp_path):
     assert (path / "copper___tin.aiida").exists()
 
 
+@pytest.fixture
+def folders(tmp_path) -> tuple[Path, Path]:
+    """Give a new publication under its hidden name, and the earlier one."""
+    place, path = tmp_path / ".copper.partial-a1", tmp_path / "copper"
+    for folder, text in ((place, "new"), (path, "old")):
+        folder.mkdir()
+        (folder / "README.md").write_text(text)
+    return place, path
+
+
+def test_the_earlier_publication_is_put_back_if_the_new_one_cannot_take_its_place(folders, monkeypatch):
+    place, path = folders
+    rename = Path.rename
+    monkeypatch.setattr(
+        Path, "rename", lambda self, target: rename(self, target) if self != place else _fail(f"no {target}")
+    )
+    with pytest.raises(PermissionError, match="no "):
+        module._replace(place, path)
+    assert (path / "README.md").read_text() == "old"
+    assert {file.name for file in path.parent.iterdir()} == {"copper", ".copper.partial-a1"}
+
+
+def test_it_is_said_where_the_earlier_publication_is_if_it_cannot_be_put_back(folders, monkeypatch):
+    place, path = folders
+    rename = Path.rename
+    monkeypatch.setattr(
+        Path, "rename", lambda self, target: rename(self, target) if target != path else _fail(f"no {target}")
+    )
+    old = path.parent / ".copper.partial-a1-replaced"
+    with pytest.raises(OSError, match=rf"what was there is at '{old}' now"):
+        module._replace(place, path)
+    assert (old / "README.md").read_text() == "old"
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=rf"the publication that was '{path}' is at '{old}'"):
+        check_folder(path, force=False)
+
+
+def _fail(message: str) -> None:
+    raise PermissionError(message)
+
+
 def test_full_disk_is_told_before_anything_is_written(chain, tmp_path):
     plan = make_plan([str(chain.pk)])
     key = next(iter(plan.contents))

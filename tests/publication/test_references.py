@@ -40,8 +40,32 @@ def test_only_what_was_used_is_cited(pks):
     keys = {reference.key for reference in references({orm.Int(1).store().pk})}
     assert keys == {"aiida_dnpmelt", "andolina2024", "huber2020", "uhrin2021"}
     more = {reference.key for reference in references(pks)}
-    assert {"thompson2022", "aiida_lammps", "zeng2025"} <= more
-    assert not {"kresse1996", "aiida_vasp"} & more
+    assert {"thompson2022", "zeng2025"} <= more
+    assert not {"kresse1996", "aiida_vasp", "aiida_lammps"} & more
+
+
+@pytest.mark.parametrize(
+    ("kind", "plugin", "cited", "version"),
+    [
+        ("lammps.base", "2.0.1", {"thompson2022", "aiida_lammps"}, "2.0.1"),
+        ("lammps.raw", None, {"thompson2022", "aiida_lammps"}, None),
+        ("vasp.vasp", "5.2.0", {"kresse1996", "kresse1999", "aiida_vasp"}, "5.2.0"),
+        ("dnpmelt.vasp_md", "0.1", {"kresse1996", "kresse1999", "aiida_vasp"}, None),
+        ("dnpmelt.coexistence", "0.1", {"thompson2022"}, None),
+        ("dnpmelt.deepmd_train", "0.1", {"zeng2025"}, None),
+        ("core.arithmetic.add", "2.9.0", set(), None),
+    ],
+)
+def test_plugins_are_cited_where_jobs_ran_through_them_with_the_version_that_they_name(
+    aiida_profile, aiida_localhost, kind, plugin, cited, version
+):
+    job = orm.CalcJobNode(computer=aiida_localhost, process_type=f"aiida.calculations:{kind}")
+    job.base.attributes.set("version", {"core": "2.9.0", **({"plugin": plugin} if plugin else {})})
+    found = references({job.store().pk})
+    assert {each.key for each in found} - {"aiida_dnpmelt", "andolina2024", "huber2020", "uhrin2021"} == cited
+    assert [each.fields.get("version") for each in found if each.key in ("aiida_lammps", "aiida_vasp")] == (
+        [version] if cited & {"aiida_lammps", "aiida_vasp"} else []
+    )
 
 
 @pytest.mark.parametrize("facts", [{"labeller": "vasp"}, {"source": "vasprun"}])

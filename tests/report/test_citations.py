@@ -21,3 +21,10 @@ def test_software_and_method_are_those_of_the_citation_file():
 def test_deepmd_is_cited_where_it_had_a_part():
     assert any("DeePMD-kit" in text for text in citations(True))
     assert not any("DeePMD-kit" in text for text in citations(False))
+
+
+def test_other_programs_are_cited_where_they_had_a_part():
+    assert any("LAMMPS" in text for text in citations(False))
+    assert not any(text.startswith("LAMMPS") for text in citations(True, with_lammps=False))
+    assert any(text.startswith("VASP: ") for text in citations(True, with_vasp=True))
+    assert not any(text.startswith("VASP") for text in citations(True))

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from aiida import orm
 from provenance.stored_traces import coexistence, lineage
 from report.stored_melting import chain_node, melting_chain, potential
 
+from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.report.chains import find_chain
 from aiida_dnpmelt.report.costs import costs
 from aiida_dnpmelt.report.ledger import ledger, summed
@@ -45,3 +47,13 @@ def test_what_was_not_launched_by_itself_is_refused(aiida_profile_clean, aiida_l
     with pytest.raises(ValueError, match="'size' is nothing to sum by"):
         summed(ledger(), ["size"])
     assert chain_node("tpc").pk not in {entry.result for entry in ledger()}
+
+
+def test_coexistence_of_a_potential_that_was_not_learned_is_not_that_of_models(
+    aiida_profile_clean, aiida_localhost, potentials_folder
+):
+    code = orm.InstalledCode(computer=aiida_localhost, filepath_executable="/bin/lmp", label="stored-lmp").store()
+    eam = PotentialData.from_file(potentials_folder / "Cu_u3.eam").store()
+    chain = coexistence(aiida_localhost, code, eam)
+    assert [entry.stage for entry in ledger()] == ["coexistence"]
+    assert [cost.stage for cost in costs(find_chain(chain)).stages] == ["coexistence"]

@@ -9,7 +9,7 @@ from aiida.engine import ProcessState
 from report.browser import WIDTH, is_blank, look_at
 from report.stored_melting import HOSTILE, MODELS, chain_node, coexist, end, melting_chain, potential
 
-from aiida_dnpmelt.provenance.query import notation
+from aiida_dnpmelt.physics.notation import notation
 from aiida_dnpmelt.report import words
 from aiida_dnpmelt.report.page import write_html
 
@@ -306,6 +306,13 @@ def test_coexistence_alone_has_a_page(computer):
     assert HOSTILE in found.text
     assert found.anchors() == ("temperatures", "coexistence", "cost", "checks", "provenance", "cite")
     assert "DeePMD-kit:" not in found.text
+
+
+def test_without_a_figure_there_is_no_caption(computer):
+    found = Reader(write_html(chain_node("tpc", seeds=orm.List([101]))))
+    assert "no run has ended yet" in found.text
+    assert "Below left" not in found.text
+    assert "Below left" in Reader(write_html(melting_chain(computer, "coexistence"))).text
 
 
 @pytest.mark.parametrize("make", [lambda: orm.Int(1).store(), lambda: chain_node("training")])

@@ -34,3 +34,18 @@ def test_other_numbers():
     assert words.interval(None, 1336.0) == "–"
     assert [words.millions(value) for value in (2.4e5, 4.0e7, 1.724e8)] == ["0.2", "40.0", "172"]
     assert [words.hours(value) for value in (0.0, 0.00123, 0.0456, 1.234)] == ["0", "0.0012", "0.046", "1.23"]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "unknown", "known", "text"),
+    [
+        (0, 0, 0.0, "–"),
+        (2, 0, 0.0, "0"),
+        (2, 0, 1.234, "1.23"),
+        (2, 1, 1.234, "at least 1.23"),
+        (2, 1, 0.0, "at least 0"),
+        (2, 2, 0.0, "not known"),
+    ],
+)
+def test_core_hours_that_are_not_known_are_not_zero(jobs, unknown, known, text):
+    assert words.core_hours(jobs, unknown, known) == text

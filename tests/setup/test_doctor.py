@@ -88,6 +88,7 @@ def test_lammps_without_its_plugin(lmp_code, make_code):
 def test_without_vasp_nothing_is_wrong():
     (check,) = check_vasp()
     assert check.ok
+    assert not check.applies
     assert "not configured" in check.message
 
 
