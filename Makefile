@@ -13,6 +13,10 @@ BIN := $(VENV)/bin
 UNITS := $(addprefix tests/,calculations data parsers physics)
 LEARNING := tests/workchains/labelling $(addprefix tests/workchains/test_,$(addsuffix .py,\
   adaptive_learning deepmd_training exploration melting training vasp_md))
+PARTS := others learning units postgres chains
+# Where each part leaves what came of it, for the summary.
+REPORTS := build/tests
+pytest = $(BIN)/python -m pytest -q --junitxml=$(REPORTS)/$(1).xml $(PYTEST)
 comma := ,
 
 ifeq ($(filter $(STORAGE),sqlite postgres),)
@@ -32,24 +36,26 @@ demo: install
 	  --reference-file Cu_mishin1.eam.alloy
 
 # Three of five parts side by side, the longest first, so that the cores have work to the end: each waits for its jobs
-# a third of its time.
+# a third of its time. All run to their end whatever becomes of the others, and the summary is last, after Ctrl-C as well.
 test: $(VENV)/.extras-browse,engines,report,tests,postgres
-	$(MAKE) --jobs=3 test-others test-learning test-units test-postgres test-chains
+	rm -rf $(REPORTS)
+	trap : INT TERM; $(MAKE) --no-print-directory --jobs=3 --keep-going $(addprefix test-,$(PARTS)); \
+	  $(BIN)/python tests/summary.py $(REPORTS) $(PARTS)
 
 test-learning:
-	$(BIN)/python -m pytest -q $(LEARNING) $(PYTEST)
+	$(call pytest,learning) $(LEARNING)
 
 test-units:
-	$(BIN)/python -m pytest -q $(UNITS) $(PYTEST)
+	$(call pytest,units) $(UNITS)
 
 test-postgres:
-	$(BIN)/python -m pytest -q --storage postgres $(PYTEST)
+	$(call pytest,postgres) --storage postgres
 
 test-chains:
-	$(BIN)/python -m pytest -q tests/workchains $(addprefix --ignore=,$(LEARNING)) $(PYTEST)
+	$(call pytest,chains) tests/workchains $(addprefix --ignore=,$(LEARNING))
 
 test-others:
-	$(BIN)/python -m pytest -q $(addprefix --ignore=,$(UNITS) tests/workchains) $(PYTEST)
+	$(call pytest,others) $(addprefix --ignore=,$(UNITS) tests/workchains)
 
 lint: $(VENV)/.extras-dev
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reporting import pytest_sessionfinish  # noqa: F401 (a hook)
 
 from aiida_dnpmelt.cli import put_scripts_on_path
 
@@ -60,6 +61,7 @@ STORAGE_FREE = (
     "cli/test_potential.py",
     "cli/test_publish.py",
     "cli/test_setup.py",
+    "cli/test_troubles.py",
     "provenance/test_archive_check.py",
     "provenance/test_audit.py",
     "provenance/test_compare.py",
@@ -83,7 +85,9 @@ STORAGE_FREE = (
     "setup/test_engines",
     "setup/test_migrate.py",
     "setup/test_postgres",
+    "test_interrupts.py",
     "test_packaging.py",
+    "test_summary.py",
     "workchains/labelling/",
     "workchains/test_adaptive_learning.py",
     "workchains/test_coexistence.py",

@@ -8,11 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from aiida_dnpmelt.setup.recovery import lives, wake_broker
+
 
 def kill_worker(daemon: Any) -> None:
-    """End the worker of a daemon as a crash does; the daemon starts another one."""
-    workers = daemon.get_worker_info()["info"]
-    os.kill(int(next(iter(workers))), signal.SIGKILL)
+    """End the worker of a daemon as a crash does; the daemon starts another one, and the broker misses the dead one."""
+    pid = int(next(iter(daemon.get_worker_info()["info"])))
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not lives(pid), 30)
+    wake_broker(daemon.profile)
 
 
 def wait_for(condition: Any, seconds: float = 400, log: Path | None = None) -> None:

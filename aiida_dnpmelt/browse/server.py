@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aiida_dnpmelt.browse import experiment, lineage, node, page, point, points, policies, pressure
 from aiida_dnpmelt.browse.html import PLOTLY_URL, error_page, plotly_script
 from aiida_dnpmelt.browse.shelf import Shelf
+from aiida_dnpmelt.interrupts import handled_by
 from aiida_dnpmelt.report import html as report_html
 
 HOST = "127.0.0.1"
@@ -89,10 +90,7 @@ def listen(port: int) -> socket.socket:
 
 
 def serve(app: ASGIApp, listening: socket.socket) -> None:
-    """Answer until the user ends it.
-
-    :raises KeyboardInterrupt: then.
-    """
+    """Answer until a signal ends it: Ctrl-C, also where a shell has it ignored, `kill`, or the end of the terminal."""
     config = uvicorn.Config(
         app,
         http="h11",
@@ -104,7 +102,9 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    server = uvicorn.Server(config)
+    with handled_by(server.handle_exit):
+        server.run(sockets=[listening])  # it handles the first two itself, and sends them again when it has ended
 
 
 class _Guard:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sysconfig
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from aiida_dnpmelt import __version__
+from aiida_dnpmelt.interrupts import interrupted, interruptible, number_of
 
 COMMANDS = {
     "setup": ("setup:setup", "Set up a profile, this machine and its codes."),
@@ -51,14 +53,18 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Call a command; what a refusal quotes from a node is printed as `plain` text."""
+        """Call a command; what ends it is told in a sentence, and what that quotes from a node as `plain` text."""
         try:
-            return super().invoke(ctx)
-        except click.ClickException as refusal:
-            from aiida_dnpmelt.report.terminal import plain
-
-            refusal.message = plain(refusal.message)
-            raise
+            with interruptible():
+                return super().invoke(ctx)
+        except (Exception, KeyboardInterrupt) as error:
+            ended = interrupted(error)
+            if ended is not None:
+                end(ctx, ended)
+            refusal = refusal_of(error)
+            if refusal is None or refusal is error:
+                raise
+            raise refusal from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""
@@ -71,6 +77,26 @@ class LazyGroup(click.Group):
 def main() -> None:
     """Melting temperatures with machine-learned potentials, and the provenance of every step."""
     put_scripts_on_path()
+
+
+def end(ctx: click.Context, ended: KeyboardInterrupt) -> NoReturn:
+    """Say by which signal a command ends and what became of what ran, and exit with the status of that signal."""
+    number = number_of(ended)
+    words = f"ended by {signal.Signals(number).name}" + (f": {ended}" if str(ended) else "")
+    click.echo(f"\n{words}", err=True)
+    ctx.exit(128 + number)
+
+
+def refusal_of(error: BaseException) -> click.ClickException | None:
+    """Return what is printed of an error as `plain` text; None for a fault of the program, which has a traceback."""
+    from aiida_dnpmelt.report.terminal import plain
+    from aiida_dnpmelt.setup.trouble import trouble_of
+
+    if isinstance(error, click.ClickException):
+        error.message = plain(error.message)
+        return error
+    trouble = None if isinstance(error, click.exceptions.Exit) else trouble_of(error)
+    return None if trouble is None else click.ClickException(plain(str(trouble)))
 
 
 def put_scripts_on_path() -> None:

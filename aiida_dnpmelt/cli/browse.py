@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import webbrowser
+from contextlib import suppress
 
 import click
 
@@ -41,10 +42,9 @@ def browse(port: int | None, no_open: bool) -> None:
     assert profile is not None
     number = len(shelf.points())
     url = f"http://{HOST}:{listening.getsockname()[1]}/"
-    click.echo(f"profile {profile.name} (melting temperatures: {number}) is at {url} - Ctrl-C ends it")
-    if not no_open and any(os.environ.get(name) for name in _SCREENS):
-        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-    try:
+    with suppress(KeyboardInterrupt):
+        click.echo(f"profile {profile.name} (melting temperatures: {number}) is at {url} - Ctrl-C ends it")
+        if not no_open and any(os.environ.get(name) for name in _SCREENS):
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         serve(make_app(profile.name, shelf), listening)
-    except KeyboardInterrupt:
-        click.echo(" ended")
+    click.echo(" ended")

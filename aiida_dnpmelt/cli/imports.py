@@ -60,7 +60,7 @@ def import_potential_command(
         raise click.ClickException(
             f"{error}: run `aiida-dnpmelt setup`, or name a code of DeePMD-kit with --code"
         ) from error
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise click.ClickException(str(error)) from error
     row = row_of(node)
     what = f"potential {row['pk']}: {row['label']}, {row['pair_style']}, {' '.join(row['elements'])}"
@@ -118,7 +118,7 @@ def import_dataset_command(
         done = list(told(found, "sources read"))
     except ValidationError as error:
         raise click.ClickException(explain(error, "screening")) from error
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise click.ClickException(str(error)) from error
     echo_rows([_row(each, path) for each in done], COLUMNS, output_format)
     if output_format == "table":

@@ -66,19 +66,30 @@ class PotentialFile(click.ParamType):
 POTENTIAL_FILE = PotentialFile()
 
 
+class NoProfile(click.ClickException):
+    """There is no such profile, or its file cannot be read; what to do about it stands apart."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}: {remedy} first")
+        self.what, self.remedy = what, remedy
+
+
 def find_profile(name: str | None) -> Profile:
     """Return the profile that was named, else `dnpmelt` if there is one, else the default profile."""
-    from aiida.common.exceptions import ConfigurationError
-    from aiida.manage.configuration import get_config
+    from aiida.common.exceptions import ConfigurationError, MissingConfigurationError, ProfileConfigurationError
+
+    from aiida_dnpmelt.setup.configuration import configuration
 
     try:
-        config = get_config()
+        config = configuration()
         if name is None and DEFAULT_PROFILE in config.profile_names:
             name = DEFAULT_PROFILE
         return config.get_profile(name)
-    except ConfigurationError as exception:
+    except (MissingConfigurationError, ProfileConfigurationError) as exception:
         what = "there is no default profile, and none was named by --profile" if name is None else exception
-        raise click.ClickException(f"{what}: run `aiida-dnpmelt setup` first") from exception
+        raise NoProfile(str(what), "run `aiida-dnpmelt setup`") from exception
+    except ConfigurationError as exception:
+        raise NoProfile(str(exception), "restore it") from exception
 
 
 def find_running_profile(name: str | None) -> Profile:
@@ -93,21 +104,17 @@ def _load(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
     if ctx.resilient_parsing:
         return
     from aiida import load_profile
-    from aiida.common.exceptions import ConfigurationError
+    from aiida.common.exceptions import AiidaException
     from aiida.manage import get_manager
-
-    from aiida_dnpmelt.setup.messages import sentence
 
     profile = find_profile(value)
     try:
         load_profile(profile.name, allow_switch=True)
         get_manager().get_profile_storage()
-    except ConfigurationError as exception:
-        remedy = "run `aiida-dnpmelt doctor`"
-        if profile.storage_backend == ARCHIVE:
-            remedy = f"open its archive again, or forget it by `aiida-dnpmelt open --close {profile.name}`"
-        message = f"the storage of profile '{profile.name}' does not open: {remedy}\n{sentence(exception)}"
-        raise click.ClickException(message) from exception
+    except AiidaException as exception:
+        from aiida_dnpmelt.setup.trouble import trouble_of_profile
+
+        raise click.ClickException(str(trouble_of_profile(profile, exception))) from exception
 
 
 def profile_option(function: Any) -> Any:

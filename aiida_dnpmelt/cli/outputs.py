@@ -8,6 +8,17 @@ from pathlib import Path
 import click
 
 
+def check_file(path: Path, option: str, force: bool) -> None:
+    """Check the file that a command will write before anything is done.
+
+    :param option: that names it.
+    :raises ClickException: if it exists and may not be overwritten, or cannot be written.
+    """
+    if path.exists() and not force:
+        raise click.ClickException(f"{path} exists: choose another file by {option}, or overwrite it by --force")
+    check_output(path, option)
+
+
 def check_output(path: Path, option: str) -> None:
     """Check that a file can be written, by trying; what is in it stays.
 

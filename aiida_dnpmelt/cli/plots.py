@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .outputs import check_output
+from .outputs import check_file
 
 FORMATS = (".svg", ".png", ".pdf")
 
@@ -22,9 +22,7 @@ def check_plot(path: Path | None, force: bool) -> None:
         return
     if path.suffix not in FORMATS:
         raise click.ClickException(f"--plot: '{path}' ends in '{path.suffix}', it can be one of {', '.join(FORMATS)}")
-    if path.exists() and not force:
-        raise click.ClickException(f"{path} exists: choose another file by --plot, or overwrite it by --force")
-    check_output(path, "--plot")
+    check_file(path, "--plot", force)
 
 
 def draw(write: Callable[[Any, Path], None], what: Any, path: Path) -> None:

@@ -103,11 +103,11 @@ def potential_test(
     some. All of it goes through one job, which is kept with what the model said.
     """
     from aiida.common.exceptions import NotExistent
-    from aiida.engine import run_get_node
 
     from aiida_dnpmelt.calculations.deepmd_test import DeepmdTestCalculation
     from aiida_dnpmelt.data.trust import own_code
     from aiida_dnpmelt.provenance.lineage import seen_frames
+    from aiida_dnpmelt.provenance.local_jobs import run_here
     from aiida_dnpmelt.report.parity import write_parity
 
     check_plot(plot, force)
@@ -115,7 +115,7 @@ def potential_test(
         model = stored_potential(identifier, "POTENTIAL")
         frames = {f"pk_{node.pk}": node for node in stored_frames(datasets, "DATASET")}
         inputs = {"code": own_code(code), "potential": model, "frames": frames}
-        outputs, job = run_get_node(DeepmdTestCalculation, **inputs, metadata={"label": f"test_{model.label}"})
+        outputs, job = run_here(DeepmdTestCalculation, **inputs, metadata={"label": f"test_{model.label}"})
     except NotExistent as error:
         message = f"{error}: run `aiida-dnpmelt setup`, or name a code of DeePMD-kit with --code"
         raise click.ClickException(message) from error

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,8 +144,6 @@ def _titled(described: Description, title: str | None, plan: Plan) -> Descriptio
 def _write(plan: Plan, described: Description, path: Path, anonymise: bool) -> Written:
     from aiida_dnpmelt.publication.folder import write_publication
 
-    # What ends the command ends it as an error does, so that no half folder is left.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         return write_publication(plan, described, path, anonymise)
     except OSError as exception:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from aiida_dnpmelt.cli.options import profile_option
-from aiida_dnpmelt.cli.outputs import check_output
+from aiida_dnpmelt.cli.outputs import check_file
 
 
 @click.command()
@@ -32,9 +32,7 @@ def report(pk: int, output: Path | None, force: bool) -> None:
     from aiida_dnpmelt.report.page import write_html
 
     path = output or Path(f"report_{pk}.html")
-    if path.exists() and not force:
-        raise click.ClickException(f"{path} exists: choose another file by --output, or overwrite it by --force")
-    check_output(path, "--output")
+    check_file(path, "--output", force)
     try:
         text = write_html(load_node(pk))
     except NotExistent as exception:

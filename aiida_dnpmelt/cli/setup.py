@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import DEFAULT_PROFILE, find_profile, find_running_profile, format_option, profile_name_option
+from .options import DEFAULT_PROFILE, NoProfile, find_profile, find_running_profile, format_option, profile_name_option
 
 if TYPE_CHECKING:
     from aiida_dnpmelt.setup.check import Check
@@ -63,9 +63,11 @@ def services() -> None:
 
 @services.command("up")
 @profile_name_option
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Daemon workers.")
-def services_up(name: str | None, workers: int) -> None:
-    """Start PostgreSQL, then the daemon."""
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Daemon workers. Default: 1, or as many as a daemon that runs has."
+)
+def services_up(name: str | None, workers: int | None) -> None:
+    """Start PostgreSQL, then the daemon; one that runs gets the number of workers that is asked for."""
     from aiida_dnpmelt.setup.services import up
 
     with clear_errors():
@@ -99,12 +101,12 @@ def services_status(name: str | None, output_format: str) -> None:
 def doctor(name: str | None, output_format: str) -> None:
     """Check profile, storage, broker, daemon, codes, VASP and disk; the exit status is 1 if a check fails."""
     from aiida_dnpmelt.setup.check import Check
-    from aiida_dnpmelt.setup.doctor import SETUP, examine
+    from aiida_dnpmelt.setup.doctor import examine
 
     try:
         profile = find_profile(name)
-    except click.ClickException as exception:
-        echo_checks([Check("profile", False, exception.message, SETUP)], output_format)
+    except NoProfile as exception:
+        echo_checks([Check("profile", False, exception.what, exception.remedy)], output_format)
     else:
         echo_checks(examine(profile), output_format)
 
@@ -116,11 +118,15 @@ def clear_errors() -> Iterator[None]:
     from aiida.engine.daemon.client import DaemonException
 
     from aiida_dnpmelt.setup.postgres_programs import PostgresError
+    from aiida_dnpmelt.setup.profile import ProfileError
+    from aiida_dnpmelt.setup.trouble import trouble_of
 
     try:
         yield
-    except (ConfigurationError, DaemonException, PostgresError, ValueError) as exception:
+    except (DaemonException, PostgresError, ProfileError) as exception:
         raise click.ClickException(str(exception)) from exception
+    except (ConfigurationError, ValueError) as exception:
+        raise click.ClickException(str(trouble_of(exception) or exception)) from exception
 
 
 def echo_lines(lines: Iterable[str]) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from aiida.engine import run_get_node
 from aiida.orm import CalcFunctionNode, Code, Data, Dict, Int, QueryBuilder, SinglefileData
 
 from aiida_dnpmelt.calculations.deepmd_show import DeepmdShowCalculation
@@ -23,6 +22,7 @@ from aiida_dnpmelt.physics.matching import match
 from aiida_dnpmelt.physics.screening import ScreeningSettings
 
 from .datasets import find_sources, read_dataset
+from .local_jobs import run_here
 from .sources import Dataset, Source
 
 DEEPMD_CODE = "dp@localhost"
@@ -203,7 +203,7 @@ def _training_files(path: Path) -> dict[str, Data]:
 
 def _show(path: Path, origin: str, licence: str, label: str, code: Code) -> PotentialData:
     model = SinglefileData(str(path.absolute()), label=label or path.name)
-    outputs, job = run_get_node(
+    outputs, job = run_here(
         DeepmdShowCalculation,
         code=code,
         model=model,
@@ -224,7 +224,7 @@ def _screen(node: FramesData, settings: Dict) -> tuple[FramesData | None, Dict]:
     for process in earlier:
         if process.process_label == "screen_frames" and process.inputs.settings.get_dict() == settings.get_dict():
             return process.outputs.frames if "frames" in process.outputs else None, process.outputs.report
-    outputs = screen_frames(node, settings)
+    outputs, _ = run_here(screen_frames, frames=node, settings=settings)
     return outputs.get("frames"), outputs["report"]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+UP = "run `aiida-dnpmelt services up`"
+
 
 @dataclass(frozen=True)
 class Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ from aiida.common.exceptions import AiidaException
 from aiida.manage import get_manager
 from aiida.manage.configuration import Profile, get_config, load_profile
 from aiida.orm import Group, InstalledCode, QueryBuilder
+from sqlalchemy.exc import SQLAlchemyError
 
 from .check import Check
 from .install import LABELS
 from .messages import sentence
 from .profile import ARCHIVE
-from .services import UP, check_broker, check_daemon, check_postgres
+from .services import check_broker, check_daemon, check_postgres
+from .trouble import trouble_of_profile
 
 LAMMPS_PLUGIN = "dnpmelt.coexistence"
 DEEPMD_PLUGIN = "dnpmelt.deepmd_show"
@@ -55,9 +58,8 @@ def check_storage(profile: Profile) -> Check:
     try:
         load_profile(profile.name, allow_switch=True)
         storage = get_manager().get_profile_storage()
-    except AiidaException as exception:
-        remedy = f"{UP}; after an update of AiiDA, `verdi storage migrate`"
-        return Check("storage", False, f"it does not open: {sentence(exception)}", remedy)
+    except (AiidaException, SQLAlchemyError, OSError, ValueError) as exception:
+        return Check("storage", False, *trouble_of_profile(profile, exception))
     version = storage.version_profile(profile)
     message = f"{profile.storage_backend}, schema {version}, AiiDA {aiida_version}"
     return Check("storage", True, message)
@@ -144,6 +146,9 @@ def _check_vasp_code(code: InstalledCode) -> Check:
 def check_disk(profile: Profile) -> Iterator[Check]:
     """Check the free space where AiiDA stores results, and where the jobs of this machine run."""
     folder = Path(get_config().dirpath)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        yield Check("disk", False, f"'{folder}' cannot be written", "make it yours again, or set AIIDA_PATH to another")
+        return
     free = shutil.disk_usage(folder).free / 1e9
     message = f"{free:.1f} GB free for '{folder}'"
     if free >= MINIMUM_FREE_GB:

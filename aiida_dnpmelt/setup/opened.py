@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from aiida.manage.configuration import Profile, get_config
+from aiida.manage.configuration import Profile
 
 from .codes import State, Step
+from .configuration import configuration
 from .profile import ARCHIVE, ProfileError, check_profile_name
 
 
@@ -19,7 +20,7 @@ def open_archive(path: Path, name: str | None = None) -> tuple[Profile, Step]:
     """
     name, path = name or name_of(path), path.resolve()
     check_profile_name(name)
-    config = get_config(create=True)
+    config = configuration(create=True)
     if name in config.profile_names:
         profile = config.get_profile(name)
         if profile.storage_backend != ARCHIVE or profile.storage_config["filepath"] != str(path):
@@ -37,7 +38,7 @@ def close_archive(name: str) -> Step:
 
     :raises ProfileError: if there is no such profile, or it is not that of an archive.
     """
-    config = get_config(create=True)
+    config = configuration(create=True)
     opened = [each.name for each in config.profiles if each.storage_backend == ARCHIVE]
     if name not in opened:
         known = f"there are {', '.join(opened)}" if opened else "none is open"

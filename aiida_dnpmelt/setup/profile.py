@@ -15,6 +15,7 @@ from aiida.manage.configuration import Profile, create_profile, get_config
 from aiida.plugins import BrokerFactory
 
 from .codes import State, Step
+from .configuration import configuration
 from .messages import sentence
 from .postgres import Cluster, default_folder
 from .postgres_programs import PostgresError
@@ -142,14 +143,14 @@ def _storage_backend(name: str) -> str | None:
     :raises ProfileError: if `name` is not fit for file names.
     """
     check_profile_name(name)
-    config = get_config(create=True)
+    config = configuration(create=True)
     if name not in config.profile_names:
         return None
     return str(config.get_profile(name).storage_backend)
 
 
 def _create(name: str, backend: str, storage: dict[str, Any]) -> None:
-    config = get_config(create=True)
+    config = configuration(create=True)
     if backend == POSTGRES:
         repository = Path(config.dirpath) / "repository" / f"{name}-{secrets.token_hex(4)}"
         storage = {**storage, "repository_uri": repository.as_uri()}

@@ -13,6 +13,7 @@ from aiida.brokers.zeromq.service import ZeromqBrokerService
 from aiida.engine.processes.control import get_active_processes, get_process_tasks
 from aiida.manage import get_manager
 from aiida.manage.configuration import Profile, get_config
+from aiida.plugins import BrokerFactory
 
 _ORDER = ("start-circus", "stats", "worker", "broker")
 """What a daemon consists of, in the order in which it is ended: workers hand their tasks back to the broker."""
@@ -59,6 +60,18 @@ def lost_processes(profile: Profile) -> tuple[list[orm.ProcessNode], list[orm.Pr
     lost = [node for node in get_active_processes() if node.pk not in tasks and _can_go_on(node)]
     awaited = [node for node in lost if any(caller.pk in tasks for caller in _callers(node))]
     return awaited, [node for node in lost if node not in awaited and not any(_callers(node))]
+
+
+def wake_broker(profile: Profile) -> None:
+    """Let the broker look for workers that died, and give their tasks to others.
+
+    That of ZeroMQ looks only when a connection ends, and may take a worker for alive that died a moment before: it then
+    waits until another connection ends, such as this one.
+    """
+    broker = BrokerFactory(profile.process_control_backend)(profile) if profile.process_control_backend else None
+    if isinstance(broker, ZeromqBroker) and broker.check_service_reachable():
+        with broker, suppress(ConnectionError):  # it has ended meanwhile
+            broker.get_communicator()
 
 
 def take_up(nodes: Sequence[orm.ProcessNode]) -> None:

@@ -17,22 +17,22 @@ from aiida.manage.configuration import Profile
 from aiida.orm import ProcessNode
 from aiida.plugins import BrokerFactory
 
-from .check import Check
+from .check import UP, Check
 from .messages import sentence
 from .postgres_programs import PostgresError
 from .profile import cluster_of
-from .recovery import end_leftovers, lives, lost_processes, take_up
+from .recovery import end_leftovers, lives, lost_processes, take_up, wake_broker
 
-UP = "run `aiida-dnpmelt services up`"
 TIMEOUT = 60
 """Seconds to wait for an answer of the daemon; AiiDA's default of 2 is too short on a busy machine."""
 
 
-def up(profile: Profile, workers: int = 1) -> Iterator[str]:
+def up(profile: Profile, workers: int | None = None) -> Iterator[str]:
     """Start PostgreSQL, then the daemon; yield what was done, a sentence each.
 
     What a daemon that was killed has left is cleared up, and processes whose tasks got lost are taken up again.
 
+    :param workers: of the daemon; by default one, or as many as one that runs has.
     :raises PostgresError: if PostgreSQL does not start.
     :raises aiida.engine.daemon.client.DaemonException: if the daemon does not start.
     """
@@ -42,10 +42,13 @@ def up(profile: Profile, workers: int = 1) -> Iterator[str]:
     client = get_daemon_client(profile.name)
     if _answers(client):
         yield f"the daemon runs (PID {client.get_daemon_pid()})"
+        wake_broker(profile)
+        if workers is not None:
+            yield from _set_workers(client, workers)
         return
     yield from _ended(profile)
     awaited, others = lost_processes(profile)
-    client.start_daemon(number_workers=workers, timeout=TIMEOUT)
+    client.start_daemon(number_workers=workers or 1, timeout=TIMEOUT)
     _await_broker(profile)
     yield f"the daemon started (PID {client.get_daemon_pid()})"
     if awaited:
@@ -70,6 +73,16 @@ def down(profile: Profile) -> Iterator[str]:
     cluster = cluster_of(profile)
     if cluster is not None:
         yield cluster.stop()
+
+
+def _set_workers(client: DaemonClient, wanted: int) -> Iterator[str]:
+    """Start or stop workers of a daemon that runs; those that are stopped hand their tasks to the others."""
+    there = client.get_number_of_workers(TIMEOUT)
+    if wanted > there:
+        client.increase_workers(wanted - there, TIMEOUT)
+    elif wanted < there:
+        client.decrease_workers(there - wanted, TIMEOUT)
+    yield f"it has {wanted} worker{'s' * (wanted > 1)}" + (f" now instead of {there}" if wanted != there else "")
 
 
 def _ended(profile: Profile) -> Iterator[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from signals import start
 
 
 @dataclass
@@ -18,18 +20,21 @@ class Server:
     address: str
     process: subprocess.Popen[str]
 
-    def end(self, timeout: float = 30) -> tuple[int, str]:
-        """End it as Ctrl-C does, and return its exit status and its last words."""
-        self.process.send_signal(signal.SIGINT)
+    def end(self, number: int = signal.SIGINT, timeout: float = 30) -> tuple[int, str]:
+        """End it, as Ctrl-C does unless told otherwise, and return its exit status and its last words."""
+        self.process.send_signal(number)
         words, _ = self.process.communicate(timeout=timeout)
         return self.process.returncode, words
 
 
 @contextmanager
-def serving(profile: str, *options: str) -> Iterator[Server]:
-    """Run the server until the block ends."""
+def serving(profile: str, *options: str, ignored: Sequence[int] = ()) -> Iterator[Server]:
+    """Run the server until the block ends.
+
+    :param ignored: signals that are ignored when it starts.
+    """
     command = [str(Path(sys.executable).with_name("aiida-dnpmelt")), "browse", "--no-open", "-p", profile, *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = start(command, ignored)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

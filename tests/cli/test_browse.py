@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from signal import SIGHUP, SIGINT, SIGTERM
 from urllib.request import urlopen
 
 import pytest
@@ -20,6 +21,26 @@ def test_pages_are_served_until_ctrl_c(aiida_profile_clean):
         assert server.address.startswith("http://127.0.0.1:")
         with urlopen(f"{server.address}/", timeout=30) as answer:
             assert "1326(5)" in answer.read().decode()
+        assert server.end() == (0, " ended\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "ignored"),
+    [(SIGTERM, ()), (SIGHUP, ()), (SIGINT, (SIGINT,)), (SIGTERM, (SIGINT, SIGHUP))],
+    ids=["kill", "terminal-closed", "ctrl-c-ignored", "nohup"],
+)
+def test_end_is_the_same_however_it_is_started_and_ended(aiida_profile, number, ignored):
+    with serving(aiida_profile.name, ignored=ignored) as server:
+        with urlopen(f"{server.address}/static/browse.css", timeout=30) as answer:
+            assert answer.status == 200
+        assert server.end(number) == (0, " ended\n")
+
+
+def test_nohup_outlives_the_terminal(aiida_profile):
+    with serving(aiida_profile.name, ignored=(SIGHUP,)) as server:
+        server.process.send_signal(SIGHUP)
+        with urlopen(f"{server.address}/static/browse.css", timeout=30) as answer:
+            assert answer.status == 200
         assert server.end() == (0, " ended\n")
 
 

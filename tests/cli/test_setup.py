@@ -4,71 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import suppress
 
 import psutil
 import pytest
+from cli.users import User, make_user
 
 from aiida_dnpmelt.setup.postgres import Cluster
-
-COMMAND = Path(sys.executable).parent / "aiida-dnpmelt"
-
-
-@dataclass
-class User:
-    """Somebody with a home of their own, and nothing on PATH but the system."""
-
-    home: Path
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            "HOME": str(self.home),
-            "AIIDA_PATH": str(self.home),
-            "PATH": os.defpath,
-            "PYTHONWARNINGS": "ignore",
-        }
-        return subprocess.run([str(COMMAND), *arguments], env=environment, capture_output=True, text=True, check=False)
-
-    def must(self, *arguments: str) -> str:
-        done = self.run(*arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def refused(self, *arguments: str) -> str:
-        done = self.run(*arguments)
-        assert done.returncode != 0, done.stdout
-        assert "Traceback" not in done.stderr
-        return done.stderr
-
-    def checks(self, *arguments: str) -> tuple[int, dict[str, dict]]:
-        done = self.run(*arguments, "--format", "json")
-        return done.returncode, {check["name"]: check for check in json.loads(done.stdout)}
-
-    @property
-    def configuration(self) -> dict:
-        return json.loads((self.home / ".aiida" / "config.json").read_text())
-
-
-@contextmanager
-def make_user() -> Iterator[User]:
-    home = Path(tempfile.mkdtemp(prefix="dnpmelt-home-"))
-    home.chmod(0o711)
-    user = User(home)
-    try:
-        yield user
-    finally:
-        user.run("services", "down")
-        shutil.rmtree(home)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +82,23 @@ def test_services_and_doctor_of_a_healthy_profile(user):
     assert done.returncode == 1
     assert "OK      disk:" in done.stdout
     assert "FAILED  daemon: it does not run\n        -> run `aiida-dnpmelt services up`" in done.stdout
+
+
+def test_running_daemon_gets_the_workers_that_are_asked_for(user):
+    user.must("services", "up", "--workers", "2")
+    for arguments, said, number in (
+        (["--workers", "3"], "it has 3 workers now instead of 2", 3),
+        (["--workers", "3"], "it has 3 workers\n", 3),
+        ([], "the daemon runs", 3),
+        (["--workers", "1"], "it has 1 worker now instead of 3", 1),
+    ):
+        assert said in user.must("services", "up", *arguments)
+        end = time.time() + 60
+        while parts_of_daemon(user)["worker"] != number:
+            assert time.time() < end, parts_of_daemon(user)
+            time.sleep(0.5)
+        assert f"{number} worker" in user.checks("services", "status")[1]["daemon"]["message"]
+    user.must("services", "down")
 
 
 def parts_of_daemon(user: User) -> dict[str, int]:
@@ -245,7 +209,11 @@ def test_stopped_postgres_is_told_and_started(postgres_user):
     status, checks = postgres_user.checks("doctor")
     assert status == 1
     assert not checks["storage"]["ok"]
-    assert checks["storage"]["remedy"].startswith("run `aiida-dnpmelt services up`")
+    assert checks["storage"]["remedy"] == "run `aiida-dnpmelt services up`"
+    for command in (["tm", "list"], ["status"], ["potential", "list"], ["browse", "--no-open"]):
+        (line,) = postgres_user.refused(*command).splitlines()
+        assert "the database of profile 'dnpmelt' does not answer (" in line
+        assert line.endswith("): run `aiida-dnpmelt services up`")
     assert "PostgreSQL started on port" in postgres_user.must("setup")
 
 
