@@ -10,6 +10,7 @@ from aiida.engine import run_get_node
 
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.crystals import crystal
+from aiida_dnpmelt.physics.ordering import ordered
 from aiida_dnpmelt.setup.engines import lammps_potentials
 from aiida_dnpmelt.workchains.adaptive_learning import AdaptiveLearningWorkChain
 
@@ -26,7 +27,7 @@ builder = AdaptiveLearningWorkChain.get_builder_from_protocol(
 )
 
 results, node = run_get_node(builder)
-for name, decision in sorted(node.outputs.decisions.items()):
+for name, decision in ordered(node.outputs.decisions).items():
     print(f"{name}: {decision['action']}, {'; '.join(decision['reasons'])}")
 for name, potential in node.outputs.potentials.items():
     print(f"{name}: node {potential.pk}")
