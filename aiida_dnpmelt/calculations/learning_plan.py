@@ -99,7 +99,7 @@ class LearningPlan(BaseModel):
     )
     target_shift_k: float | None = Field(
         None,
-        ge=0.1,
+        gt=0,
         le=10_000,
         description="Largest predicted shift of T_m of any model in K; none is asked for if empty.",
     )

@@ -36,6 +36,9 @@ chance."""
 LEAST_ATOMS = 1500
 """Atoms in a cell below which a phase is lost by chance, see benchmarks/README.md."""
 
+LEAST_SHIFT = 0.1
+"""K; a shift of T_m that is predicted from labels has a larger uncertainty."""
+
 
 @dataclass
 class Review:
@@ -68,6 +71,11 @@ def review(builder: ProcessBuilder, any_crystal: bool = False, guess_follows: bo
         found.odd.extend(_odd_volume(key, atoms, own))
     _review_guess(found, inputs, pressure, guess_follows)
     _review_cells(found, inputs)
+    shift = inputs.get("learning", inputs).get("plan", {}).get("target_shift_k")
+    if shift is not None and shift < LEAST_SHIFT:
+        found.refused.append(
+            f"plan.target_shift_k: {shift:g} K is outside the allowed range {LEAST_SHIFT:g} to 10000 K"
+        )
     for place in job_places(inputs):
         where = f"{place.key}: " if place.key else ""
         refused = too_many_processes(place.code.computer, place.resources)

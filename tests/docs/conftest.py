@@ -74,6 +74,7 @@ def reader(aiida_profile: Any, tmp_path_factory: pytest.TempPathFactory, potenti
     (folder / "Al-0.pb").write_bytes(b"only its name is looked at")
     (folder / "literature.csv").write_text("pressure_gpa,temperature_k,source\n0,1358,a handbook\n")
     bulk("Zr", "bcc", a=3.6, cubic=True).write(folder / "bcc_zr.cif")
+    bulk("Cu", cubic=True).write(folder / "conf.data", format="lammps-data")
     computer, _ = ensure_computer(folder / "scratch")
     codes = {engine.label: ensure_code(engine, computer)[0] for engine in find_engines()}
     copper = PotentialData.get_or_create(folder / "Cu_mishin1.eam.alloy")
