@@ -155,7 +155,7 @@ def plot(models: dict[str, list[Model]], file: Path) -> None:
             linewidth=0.8,
             label=label,
         )
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, title="bars: one standard uncertainty")
     axes.axline((0, 0), slope=1, color="0.5", linewidth=0.8)
     axes.set_xlabel("predicted shift of T$_m$ / K")
     axes.set_ylabel("T$_m$(model) − T$_m$(teacher) / K")
