@@ -12,6 +12,7 @@ import click
 
 from aiida_dnpmelt.cli.options import format_option, profile_option, storing_profile_option
 from aiida_dnpmelt.cli.tables import FORMATS, READ, echo_note, echo_rows
+from aiida_dnpmelt.interrupts import Interrupted, number_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,10 +63,9 @@ def run(file: Path, dry_run: bool, once: bool, retry_failed: bool, output_format
             check(whole, lambda cells: told(cells, "checking cells"))  # another process may have submitted cells since
             submitter = Submitter(whole, retry_failed)
             _run(submitter, once, tell=output_format == "table")
-    except KeyboardInterrupt:
-        click.echo(f"\n{GO_ON.format(file=file)}", err=True)
-        sys.exit(130)
-    except (ValueError, OSError) as exception:
+    except KeyboardInterrupt as ended:
+        raise Interrupted(number_of(ended), GO_ON.format(file=file)) from ended
+    except ValueError as exception:
         raise click.ClickException(str(exception)) from exception
     found = submitter.states()
     _print_states(found, output_format)
@@ -95,7 +95,7 @@ def status(name_or_file: str, output_format: str) -> None:
             found = states(settings.name, cells_in(settings, path.parent))
         else:
             found = states(name_or_file)
-    except (ValueError, OSError) as exception:
+    except ValueError as exception:
         known = campaigns()
         hint = "" if path.is_file() or not known else f"; there are {', '.join(known)}"
         raise click.ClickException(f"{exception}{hint}") from exception

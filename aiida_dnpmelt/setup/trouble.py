@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +20,7 @@ _FREE_SPACE = "free some and run the command again, what was stored before is wh
 _SQLITE = {
     "readonly": ("it cannot be written", _OWN_FOLDER),
     "unable to open": ("its file cannot be opened", _OWN_FOLDER),
+    "disk I/O": ("its file cannot be read or written", "look at the disk, it may be full or broken"),
     "full": ("no space is left on the disk", _FREE_SPACE),
     "locked": ("another program has kept it locked", "run the command again when that has ended"),
     "not a database": ("its file is damaged", "restore it from a backup"),
@@ -74,7 +76,7 @@ def _of_folder(error: BaseException) -> Trouble | None:
 
 
 def _for(error: OSError) -> str:
-    return "" if error.filename is None else f" for '{error.filename}'"
+    return " on the disk" if error.filename is None else f" for '{error.filename}'"
 
 
 def _of_database(error: BaseException) -> Trouble | None:
@@ -88,7 +90,9 @@ def _of_database(error: BaseException) -> Trouble | None:
     for words, (what, remedy) in _SQLITE.items():
         if words in said:
             return Trouble(f"{name} does not work: {what}", remedy)
-    return Trouble(f"{name} does not answer ({said})", _start()) if isinstance(error, OperationalError) else None
+    if not isinstance(error, OperationalError) or isinstance(error.orig, sqlite3.Error):
+        return None
+    return Trouble(f"{name} does not answer ({said})", _start())
 
 
 def _of_storage(error: BaseException) -> Trouble | None:

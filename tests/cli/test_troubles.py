@@ -102,6 +102,13 @@ def test_storage_that_cannot_be_written(broken, potentials_folder, what):
     assert "cannot be written" in text or f"'{path}" in text
 
 
+def test_full_disk(broken, potentials_folder):
+    """A limit of the size of files, which stands for a disk that is full: the file of the database is beyond it."""
+    limited = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh"]
+    text = told(broken, ["import", "potential", str(potentials_folder / "Cu_u6.eam")], limited)
+    assert "no space is left" in text or "it may be full" in text
+
+
 @pytest.mark.parametrize(
     ("command", "text"),
     [
