@@ -12,7 +12,7 @@ from aiida.engine import CalcJob, CalcJobProcessSpec
 
 from aiida_dnpmelt.calculations.deepmd_job import VERSION_FILE, declare_job, dp_call, version_call
 from aiida_dnpmelt.calculations.validators import both, may_run
-from aiida_dnpmelt.data.potential import DEEPMD_SUFFIXES, PotentialData
+from aiida_dnpmelt.data.potential import DEEPMD_SUFFIXES, PotentialData, no_model
 
 LOG_FILE = "show.log"
 ERROR_FILE = "show.err"
@@ -22,7 +22,7 @@ def validate_model(node: orm.SinglefileData, _: Any) -> str | None:
     """Return what is wrong with the name of a model file: DeePMD-kit chooses the backend by its suffix."""
     if Path(node.filename).suffix in DEEPMD_SUFFIXES:
         return None
-    return f"model: the file is '{node.filename}', its suffix can be one of {', '.join(DEEPMD_SUFFIXES)}"
+    return f"model: {no_model(node.filename)}"
 
 
 class DeepmdShowCalculation(CalcJob):

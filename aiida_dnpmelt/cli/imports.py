@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,8 @@ def import_potential_command(
         echo(f"[!] {remark}.")
     if node.unfinished:
         echo(f"[!] {node.unfinished}: it is not what its settings meant it to be.")
+    if node.training_flaw:
+        echo(f"[!] {node.training_flaw}: what it tells of the training is not known.")
     if known is not None:
         click.echo(f"It was stored before and stays as it is, see `aiida-dnpmelt potential show {node.pk}`.")
 
@@ -102,7 +105,7 @@ def import_dataset_command(
     """Store labelled frames: a vasprun.xml, an OUTCAR, a data set of DeePMD-kit, or all below a folder.
 
     Nothing is stored twice. Frames that cannot be trained on stay out of the usable ones, with the reason on record.
-    The exit status is 1 if a source is refused.
+    The exit status is 1 if a source is refused, or if none held a frame.
     """
     from pydantic import ValidationError
 
@@ -123,8 +126,7 @@ def import_dataset_command(
     echo_rows([_row(each, path) for each in done], COLUMNS, output_format)
     if output_format == "table":
         click.echo(_summary(done))
-    if any(each.state == "refused" for each in done):
-        raise click.exceptions.Exit(1)
+    _exit([each.state for each in done])
 
 
 @imports.command("repository")
@@ -142,7 +144,8 @@ def import_repository_command(
 
     Archives (.tar.gz and its like) are looked into. Models and usable frames of an element come into a group
     NAME/ELEMENT. Nothing is stored twice: a second import goes on where the first one was ended. What becomes of each
-    file goes to the error stream, what does not fit to the output. The exit status is 1 if something is refused.
+    file goes to the error stream, what does not fit to the output. The exit status is 1 if something is refused, or if
+    nothing but empty files is there.
     """
     from aiida.common.exceptions import NotExistent
 
@@ -169,19 +172,24 @@ def import_repository_command(
         click.echo(f"{models} models and {frames} usable frames of {len(symbols)} elements; {len(findings)} findings")
         for symbol in symbols:
             click.echo(f"  group {importer.name}/{symbol}")
-    if any(each.state == "refused" for each in done):
+    _exit([each.state for each in done])
+
+
+def _exit(states: Sequence[str]) -> None:
+    """End with status 1 if something was refused, or nothing was there."""
+    if "refused" in states or not set(states) - {"empty"}:
         raise click.exceptions.Exit(1)
 
 
 def _line(each: Brought) -> str:
-    what = each.what if each.what == "model" else f"{each.frames} usable frames"
+    what = f"{each.frames} usable frames" if each.what == "frames" else each.what
     pk = "" if each.node is None else f" {each.node.pk}"
     return f"{each.state} {each.element} {what}{pk}: {each.place}" + (f" ({each.remark})" if each.remark else "")
 
 
 def _row(each: Imported, path: Path) -> dict[str, Any]:
     return {
-        "source": str(each.source.path.relative_to(path)) if path.is_dir() else path.name,
+        "source": each.source.inside(path),
         "kind": each.source.kind,
         "state": each.state,
         "pk": each.node.pk if each.node else "",

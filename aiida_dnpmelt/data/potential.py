@@ -19,6 +19,10 @@ DEEPMD = "deepmd"
 PAIR_STYLES = (DEEPMD, *EAM_STYLES)
 DEEPMD_SUFFIXES = (".pb", ".pth", ".pt2")
 """Models in one file that LAMMPS can run: TensorFlow, PyTorch, exported PyTorch."""
+_OTHER_SUFFIXES = frozenset(
+    {".pt", ".pbtxt", ".dp", ".savedmodel", ".savedmodeltf", ".hlo", ".jax", ".pd", ".pte", ".ckpt", ".index", ".meta"}
+)
+"""Checkpoints and models of DeePMD-kit in other forms."""
 MAX_FILENAME_LENGTH = 120
 
 
@@ -167,6 +171,11 @@ class PotentialData(SinglefileData):
         whose = f" (of this model or of one of {others} beside it)" if others else ""
         return f"training unfinished: step {training['last_step']} of {training['planned_steps']}{whose}"
 
+    @property
+    def training_flaw(self) -> str:
+        """Return in words what is wrong with the settings of the training beside the model; empty if nothing is."""
+        return str((self.training or {}).get("flaw", ""))
+
     def supports(self, species: Sequence[str]) -> bool:
         """Return whether the potential knows all of the chemical symbols."""
         return set(species) <= set(self.type_map)
@@ -222,9 +231,33 @@ class PotentialData(SinglefileData):
 def pair_style_of(path: str | Path) -> str:
     """Return the pair style that the suffix of a file stands for.
 
-    :raises ValueError: if it is none of a DeePMD model or of an EAM file.
+    :raises ValueError: if it is none of a DeePMD model that LAMMPS can run, or of an EAM file.
     """
-    return DEEPMD if Path(path).suffix in DEEPMD_SUFFIXES else guess_pair_style(Path(path).name)
+    suffix = Path(path).suffix
+    if is_unfrozen(Path(path).name):
+        raise ValueError(no_model(Path(path).name))
+    if suffix in DEEPMD_SUFFIXES:
+        return DEEPMD
+    try:
+        return guess_pair_style(Path(path).name)
+    except ValueError as error:
+        raise ValueError(f"{error}; a DeePMD model ends in {', '.join(DEEPMD_SUFFIXES)}") from error
+
+
+def is_unfrozen(name: str) -> bool:
+    """Return whether a name is that of a DeePMD model in a form that LAMMPS does not open."""
+    return Path(name).suffix.lower() in _OTHER_SUFFIXES
+
+
+def no_model(name: str) -> str:
+    """Return in words why a file is no DeePMD model that LAMMPS can run, by its suffix, and what to do."""
+    suffixes = ", ".join(DEEPMD_SUFFIXES)
+    if is_unfrozen(name):
+        return (
+            f"'{name}' is no frozen DeePMD model in one file ({suffixes}), as LAMMPS needs it: freeze a checkpoint by "
+            "`dp freeze` (`dp --pt freeze` for PyTorch), or convert a model by `dp convert-backend`"
+        )
+    return f"the file is '{name}', a DeePMD model in it ends in {suffixes}"
 
 
 def checksum(path: str | Path) -> str:
@@ -257,7 +290,7 @@ def _safe_filename(name: str, pair_style: str) -> str:
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-MAX_FILENAME_LENGTH:].lstrip("._-")
     if pair_style == DEEPMD:
         if Path(safe).suffix not in DEEPMD_SUFFIXES:
-            raise ValueError(f"the file is '{name}', a DeePMD model in it ends in {', '.join(DEEPMD_SUFFIXES)}")
+            raise ValueError(no_model(name))
         return safe
     suffix = "." + pair_style.replace("/", ".")
     return safe if safe.endswith(suffix) else f"{safe}{suffix}"

@@ -99,15 +99,14 @@ class DeepmdShowParser(DeepmdParser):
         inputs = self.inputs
         if not {"training_settings", "learning_curve"} & set(inputs):
             return None
-        settings = inputs.training_settings.get_content() if "training_settings" in inputs else None
-        curve = inputs.learning_curve.get_content().splitlines(keepends=True) if "learning_curve" in inputs else []
+        settings = inputs.training_settings.get_content(mode="rb") if "training_settings" in inputs else None
+        curve = inputs.learning_curve.get_content(mode="rb") if "learning_curve" in inputs else b""
         beside = {"models_beside": inputs.models_beside.value} if "models_beside" in inputs else {}
-        try:
-            record = training_record(settings, curve)
-        except ValueError as error:
-            raise OtherTrainingError(str(error)) from error
+        record = training_record(settings, curve.decode(errors="replace").splitlines(keepends=True))
         if record["type_map"] not in (None, type_map):
             raise OtherTrainingError(f"its type map is {record['type_map']}, that of the model {type_map}")
+        if record["flaw"]:
+            record["flaw"] = f"{inputs.training_settings.filename} beside it {record['flaw']}"
         return {**record, **beside}
 
     def _potential(self, description: Description) -> PotentialData:

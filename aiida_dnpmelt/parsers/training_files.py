@@ -112,9 +112,10 @@ def read_learning_curve(lines: Iterable[str]) -> dict[str, Array]:
         elif len(words) == len(names) > 0 and line.endswith("\n"):
             try:
                 values = [float(word) for word in words]
-            except ValueError:
+                step = int(values[0])
+            except (ValueError, OverflowError):
                 continue
-            rows[int(values[0])] = dict(zip(names, values, strict=True))
+            rows[step] = dict(zip(names, values, strict=True))
     return _table(rows)
 
 

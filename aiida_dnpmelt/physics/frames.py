@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Phase = Literal["solid", "liquid", "interface"]
 
+_FLAT = 1e-6
+"""Volume in cubic Angstrom that a cell of no volume can have by the rounding of its vectors."""
+
 
 @dataclass(frozen=True)
 class LabelledFrames:
@@ -90,6 +93,21 @@ def join_frames(parts: Sequence[LabelledFrames]) -> LabelledFrames:
         raise ValueError(f"frames of {len({part.symbols for part in parts})} lists of atoms given, one is needed")
     arrays = (np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(LabelledFrames)[1:])
     return LabelledFrames(parts[0].symbols, *arrays)
+
+
+def right_handed(cells: Array) -> tuple[Array, int]:
+    """Return cells whose three vectors are right-handed, and how many were not.
+
+    The vectors of a left-handed cell are taken the other way, all three: the lattice, its angles, positions, forces and
+    virials are the same, only fractional coordinates change their signs.
+
+    :param cells: in Angstrom, shape (f, 3, 3).
+    :raises ValueError: if a cell has no volume.
+    """
+    volumes = np.linalg.det(cells)
+    if not np.abs(volumes).min(initial=np.inf) > _FLAT:
+        raise ValueError("cells: a volume is zero")
+    return cells * np.sign(volumes)[:, None, None], int((volumes < 0).sum())
 
 
 def finite_frames(arrays: Mapping[str, Array]) -> NDArray[np.bool_]:

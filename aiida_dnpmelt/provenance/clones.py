@@ -41,5 +41,14 @@ def licence_of(path: Path) -> str:
 
 
 def text_of(path: Path) -> str | None:
-    """Return the text of a file, whatever bytes are in it; None if there is no such file."""
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+    """Return the text of a file, whatever bytes are in it; None if there is no such file, or it cannot be read."""
+    content = bytes_of(path)
+    return None if content is None else content.decode(errors="replace")
+
+
+def bytes_of(path: Path) -> bytes | None:
+    """Return the content of a file; None if there is no such file, or it cannot be read."""
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError:
+        return None

@@ -7,7 +7,7 @@ the data sets that theirs grew from.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -26,6 +26,8 @@ _OWN, _OTHER = 0.005, 0.001
 Another element has to fit better, since there are many."""
 _NEAR = 0.1
 """Relative distance up to which another T_m can be meant for the same element."""
+_STRUCTURE = re.compile(r"(?:\d+_)?(mp-\d+)(?:_.*)?")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _TEMPERATURE = re.compile(r"T?(\d+(?:\.\d+)?)K?")
 _PHASES = {
     "interface": re.compile(r"TPC|.*interface.*", re.IGNORECASE),
@@ -118,17 +120,22 @@ def training_findings(place: str, symbol: str, record: Mapping[str, Any], models
     return found
 
 
-def named_sets(place: str, symbol: str, systems: Sequence[str], present: Collection[str]) -> list[Finding]:
+def named_sets(
+    place: str, symbol: str, systems: Sequence[str], present: Collection[str], own: Collection[str] = ()
+) -> list[Finding]:
     """Return what is wrong with the data sets that a training names.
 
     :param systems: paths of the training, of a computer that is not this one.
     :param present: folders of the data sets that are here.
+    :param own: elements that the training is of beside that of its folder.
     """
     tails = Counter(_tail(PurePosixPath(system), symbol) for system in systems)
     folders = [PurePosixPath(folder).parts for folder in present]
     missing = [tail for tail in tails if not any(folder[-len(tail) :] == tail for folder in folders)]
     twice = sorted("/".join(tail) for tail, number in tails.items() if number > 1)
-    others = {part for system in systems for part in PurePosixPath(system).parts if atomic_numbers.get(part)} - {symbol}
+    others = {part for system in systems for part in PurePosixPath(system).parts if atomic_numbers.get(part)}
+    others |= {element for tail in tails for part in tail if (element := element_of(PurePosixPath(part)))}
+    others -= {symbol, *own}
     found = []
     if missing:
         words = f"{len(missing)} of the {len(tails)} data sets of the training are not here, as {'/'.join(missing[0])}"
@@ -139,6 +146,56 @@ def named_sets(place: str, symbol: str, systems: Sequence[str], present: Collect
     if others:
         found.append(Finding(place, symbol, "element", f"the training names data of {', '.join(sorted(others))}"))
     return found
+
+
+def named_temperatures(place: str, symbol: str, systems: Sequence[str], others: Collection[str]) -> list[Finding]:
+    """Return whether the temperatures in the names of a training's data sets are not those of its element.
+
+    :param others: elements that the data are of beside this one.
+    """
+    places = {PurePosixPath(*_tail(PurePosixPath(system), symbol)) for system in systems}
+    temperatures = {found for each in places if (found := temperature_of(each, symbol)) is not None}
+    words = odd_temperatures(symbol, temperatures, others)
+    return [Finding(place, symbol, "temperature", f"the training names data sets at {words}")] if words else []
+
+
+def structures_of(place: PurePosixPath) -> set[str]:
+    """Return the structures of the Materials Project that the names in a path begin with or count, as `mp-134`."""
+    return {found[1] for part in place.parts if (found := _STRUCTURE.fullmatch(part))}
+
+
+def named_structures(
+    place: str, own: Sequence[str], systems: Sequence[str], owners: Mapping[str, Mapping[str, int]]
+) -> list[Finding]:
+    """Return which structures in the names of a training's data sets are those of another element.
+
+    :param own: elements of the training, that of its folder first.
+    :param owners: of each structure, how often it stands for which element in all that has been looked at.
+    """
+    foreign = defaultdict(set)
+    for name in {name for system in systems for name in structures_of(PurePosixPath(system))}:
+        counts = owners.get(name, {})
+        owner = max(counts, key=lambda symbol: counts[symbol], default=own[0])
+        if owner not in own and counts[owner] > max(counts.get(symbol, 0) for symbol in own):
+            foreign[owner].add(name)
+    return [
+        Finding(place, own[0], "element", f"the training names structures of {symbol}: {', '.join(sorted(names))}")
+        for symbol, names in sorted(foreign.items())
+    ]
+
+
+def once(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings in which those that differ in numbers alone are one, which says how many they are."""
+    alike: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
+    for each in findings:
+        place, words = (_NUMBER.sub("#", text) for text in (each.place, each.words))
+        alike[each.element, each.rule, place, words].append(each)
+    return [
+        same[0]
+        if len(same) == 1
+        else same[0]._replace(words=f"{same[0].words} (the first of {len(same)} that differ in numbers alone)")
+        for same in alike.values()
+    ]
 
 
 def different_settings(symbol: str, incars: Sequence[Mapping[str, Any]]) -> str:

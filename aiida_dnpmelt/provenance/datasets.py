@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .deepmd_sets import read_set, set_of
+from .archives import holds_frames, is_archive
+from .deepmd_sets import read_set, sets_of
 from .sources import Dataset, Source
+from .tree import Tree, walk
 from .vasp_runs import read_run, run_of
+
+_HEAD_BYTES = 1 << 16
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+_OUTCAR = re.compile(rb"vasp\.\d")
 
 
 def find_sources(path: Path) -> Iterator[Source]:
     """Yield what a file or a folder and all below it hold, runs before data sets, each in the order of names.
 
     In one folder a `vasprun.xml` is taken rather than an `OUTCAR`, and `set.*` rather than the `.raw` files that it was
-    made from. Files under other names, as the parts of runs that were put aside, are left alone.
+    made from. Files under other names, as the parts of runs that were put aside, are left alone. Links out of the
+    folder, and folders that cannot be read, come last: they are told, and not looked into.
 
-    :raises ValueError: if there is nothing.
+    :raises ValueError: if there is nothing, or a file is none of these.
     """
-    folders = [path] if path.is_dir() else []
-    folders += sorted(each for each in path.rglob("*") if each.is_dir())
-    runs = [run for folder in folders if (run := run_of(folder))]
-    sets = [each for folder in folders if (each := set_of(folder))]
     if path.is_file():
-        runs = [Source(path, "OUTCAR" if "OUTCAR" in path.name else "vasprun.xml")]
-    if not runs and not sets:
+        yield _of_file(path)
+        return
+    tree = walk(path, holds_frames)
+    left = (Source(each, "link" if each.is_symlink() else "folder", left=words) for each, words in tree.left.items())
+    found = [*sources_in(tree), *left]
+    if not found:
         raise ValueError(
             f"'{path}' holds no vasprun.xml, no OUTCAR, and no data set of DeePMD-kit (type.raw with set.*)"
         )
-    yield from runs
-    yield from sets
+    yield from found
+
+
+def sources_in(tree: Tree) -> Iterator[Source]:
+    """Yield the sources in a folder that has been walked through, see `find_sources`."""
+    runs = [run for folder in tree.folders if (run := run_of(folder))]
+    sets = [each for folder in tree.folders for each in sets_of(folder)]
+    yield from (each for each in (*_once(runs), *sets) if not _strays(each, tree))
 
 
 def read_dataset(source: Source, symbol: str | None = None, temperature_k: float | None = None) -> Dataset:
@@ -37,8 +51,52 @@ def read_dataset(source: Source, symbol: str | None = None, temperature_k: float
 
     :param symbol: element of a data set that does not name it.
     :param temperature_k: temperature in K of frames whose source does not say it.
-    :raises ValueError: if the source says another element, or neither it nor the parameters say what is needed.
+    :raises ValueError: if it cannot be read, whatever is wrong with it; if it says another element, or neither it nor
+        the parameters say what is needed.
     """
-    if source.kind in ("vasprun.xml", "OUTCAR"):
-        return read_run(source, symbol, temperature_k)
-    return read_set(source, symbol, temperature_k)
+    if source.left:
+        raise ValueError(source.left)
+    read = read_run if source.kind in ("vasprun.xml", "OUTCAR") else read_set
+    try:
+        return read(source, symbol, temperature_k)
+    except ValueError:
+        raise
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # what is wrong with one file must not end the import of the others
+        raise ValueError(f"cannot be read as {source.kind}: {type(error).__name__} {error}".rstrip()) from error
+
+
+def _of_file(path: Path) -> Source:
+    """Return the run that a file holds by its content.
+
+    :raises ValueError: if it is none.
+    """
+    if holds_frames(path.name) and path.suffix in (".npy", ".raw"):
+        raise ValueError(f"'{path}' is a part of a data set: give the folder that holds its type.raw")
+    if is_archive(path):
+        raise ValueError(f"'{path}' is an archive: unpack it, or give its folder to `import repository`")
+    with path.open("rb") as handle:
+        head = handle.read(_HEAD_BYTES)
+    if not head:
+        raise ValueError(f"'{path}' is empty")
+    if b"<modeling" in head or (head.startswith(_COMPRESSED) and "OUTCAR" not in path.name):
+        return Source(path, "vasprun.xml")
+    if _OUTCAR.search(head) or head.startswith(_COMPRESSED):
+        return Source(path, "OUTCAR")
+    raise ValueError(f"'{path}' is no vasprun.xml and no OUTCAR: nothing in it says so")
+
+
+def _once(runs: Sequence[Source]) -> Iterator[Source]:
+    """Yield each run once, where it lies rather than where a link to it does."""
+    known = {run.path.resolve() for run in runs if not run.path.is_symlink()}
+    for run in runs:
+        target = run.path.resolve()
+        if not run.path.is_symlink() or target not in known:
+            known.add(target)
+            yield run
+
+
+def _strays(source: Source, tree: Tree) -> bool:
+    """Return whether a file of a source is reached by a link that is not followed."""
+    return any(each in tree.left for file in source.files for each in (file, *file.parents))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from aiida.common.exceptions import ValidationError
 from aiida.orm import CalcFunctionNode, Code, Data, Dict, Int, QueryBuilder, SinglefileData
 
 from aiida_dnpmelt.calculations.deepmd_show import DeepmdShowCalculation
@@ -16,16 +17,21 @@ from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, DEEPMD_SUFFIXES, PotentialData, pair_style_of
 from aiida_dnpmelt.data.trust import own_code, trust, untrusted
+from aiida_dnpmelt.parsers.training_record import settings_flaw
 from aiida_dnpmelt.physics.frames import LabelledFrames
 from aiida_dnpmelt.physics.functional import functional_of
-from aiida_dnpmelt.physics.matching import match
+from aiida_dnpmelt.physics.matching import KnownFrames
 from aiida_dnpmelt.physics.screening import ScreeningSettings
 
+from .clones import bytes_of
 from .datasets import find_sources, read_dataset
 from .local_jobs import run_here
-from .sources import Dataset, Source
+from .sources import NO_FRAMES, Dataset, Source
 
 DEEPMD_CODE = "dp@localhost"
+SETTINGS = ("out.json", "input.json")
+LEARNING_CURVE = "lcurve.out"
+"""Files beside a model that tell of its training."""
 State = Literal["stored", "known", "copy", "empty", "refused"]
 
 
@@ -63,7 +69,7 @@ class DatasetImporter:
         """Take what is the same for all sources."""
         self._facts = {"origin": origin, "licence": licence}
         self._settings = Dict((screening or ScreeningSettings()).model_dump())
-        self._read: list[LabelledFrames] = []
+        self._read = KnownFrames()
         self._dropped: list[dict[int, str]] = []  # of each that was read: reasons by the index of the frame
 
     def take(
@@ -76,7 +82,7 @@ class DatasetImporter:
         try:
             found = read_dataset(source, symbol, temperature_k)
             if found.frames is None:
-                return Imported(source, "empty", remark=found.flaw or "no frame")
+                return Imported(source, "empty", remark=found.flaw or NO_FRAMES)
             number, remark = len(found.frames), _remark(found)
             repeated: tuple[tuple[str, int], ...] = ()
             if source.path.is_dir():
@@ -84,8 +90,9 @@ class DatasetImporter:
             if found.frames is None:
                 return Imported(source, "copy", number, repeated=repeated, remark=remark)
             return replace(self._store(source, found, phase, remark, place), repeated=repeated)
-        except (OSError, ValueError) as error:
-            return Imported(source, "refused", remark=str(error))
+        except (OSError, ValueError, ValidationError) as error:
+            words = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+            return Imported(source, "refused", remark=words.replace(str(source.path), place))
 
     def _store(self, source: Source, found: Dataset, phase: str | None, remark: str, place: str) -> Imported:
         assert found.frames is not None
@@ -110,7 +117,7 @@ class DatasetImporter:
         elif phase not in (None, node.phase):
             remark = _joined([remark, f"stored before as {node.phase}, and stays so"])
         screened, report = _screen(node, self._settings)
-        self._read.append(found.frames if state == "stored" else node.frames)
+        self._read.add(found.frames if state == "stored" else node.frames)
         self._dropped.append({each["index"]: each["reason"] for each in report["dropped_frames"]})
         dropped = tuple(report["dropped"].items())
         number = node.base.attributes.get("number_of_frames")
@@ -119,7 +126,7 @@ class DatasetImporter:
     def _without_copies(self, found: Dataset, remark: str) -> tuple[Dataset, tuple[tuple[str, int], ...], str]:
         """Return a data set without the frames that other sources have, which of them are bad, and a remark."""
         assert found.frames is not None
-        matches = match(found.frames, self._read)
+        matches = self._read.match(found.frames)
         if matches.differences is None:
             return found, (), remark
         energy, force, virial = matches.differences
@@ -129,7 +136,7 @@ class DatasetImporter:
         bad = Counter(self._dropped[part][index] for part, index in partners if index in self._dropped[part])
         dropped = ", ".join(f"{number} {reason}" for reason, number in bad.items())
         left = found.frames.take(matches.new) if matches.new else None
-        words = _joined([words, f"{dropped} among them" if dropped else ""])
+        words = _joined([remark, words, f"{dropped} among them" if dropped else ""])
         return replace(found, frames=left), tuple(bad.items()), words
 
 
@@ -158,7 +165,7 @@ def import_dataset(
     """
     importer = DatasetImporter(origin, licence, screening)
     for source in find_sources(path):
-        yield importer.take(source, symbol, phase, temperature_k, _inside(source, path))
+        yield importer.take(source, symbol, phase, temperature_k, source.inside(path))
 
 
 def import_potential(
@@ -189,13 +196,18 @@ def import_potential(
 
 
 def _training_files(path: Path) -> dict[str, Data]:
-    """Return the inputs that tell of the training of a model: the files beside it."""
-    wanted = {"training_settings": ("out.json", "input.json"), "learning_curve": ("lcurve.out",)}
+    """Return the inputs that tell of the training of a model: the files beside it that can be read.
+
+    Of several settings those without a flaw are taken, else the first, so that its flaw is on record.
+    """
+    settings = {each: content for name in SETTINGS if (content := bytes_of(each := path.with_name(name))) is not None}
     files: dict[str, Data] = {}
-    for name, candidates in wanted.items():
-        found = [path.with_name(candidate) for candidate in candidates if path.with_name(candidate).is_file()]
-        if found:
-            files[name] = SinglefileData(str(found[0].absolute()))
+    if settings:
+        chosen = min(settings, key=lambda each: bool(settings_flaw(settings[each])))
+        files["training_settings"] = SinglefileData(str(chosen.absolute()))
+    curve = path.with_name(LEARNING_CURVE)
+    if bytes_of(curve) is not None:
+        files["learning_curve"] = SinglefileData(str(curve.absolute()))
     if files:
         files["models_beside"] = Int(sum(each.suffix in DEEPMD_SUFFIXES for each in path.absolute().parent.iterdir()))
     return files
@@ -237,10 +249,6 @@ def _phase_of(frames: LabelledFrames) -> str:
     return "liquid" if frames.temperatures_k.mean() >= melting else "solid"
 
 
-def _inside(source: Source, path: Path) -> str:
-    return source.path.relative_to(path).as_posix() if path.is_dir() else source.path.name
-
-
 def _joined(parts: Iterable[str]) -> str:
     return "; ".join(filter(None, parts))
 
@@ -248,6 +256,7 @@ def _joined(parts: Iterable[str]) -> str:
 def _remark(found: Dataset) -> str:
     """Return in words what is to be known of a source."""
     parts = [found.flaw] if found.flaw else []
+    parts += found.remarks
     if found.not_finite:
         parts.append(f"{found.not_finite} frames left out: a label is no number")
     return _joined(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,23 +12,46 @@ from typing import Any, Final, Literal
 
 import dpdata
 import numpy as np
+from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from aiida_dnpmelt.physics.frames import LabelledFrames, finite_frames
+from aiida_dnpmelt.physics.frames import LabelledFrames, finite_frames, right_handed
 
-Kind = Literal["vasprun.xml", "OUTCAR", "deepmd/npy", "deepmd/raw"]
+Kind = Literal["vasprun.xml", "OUTCAR", "deepmd/npy", "deepmd/raw", "link", "folder"]
 
-_ARRAYS: Final = ("coord", "box", "energy", "force", "virial")
+# One word for one reason, whoever reads the file.
+NO_FRAMES: Final = "no frames"
+NOT_PERIODIC: Final = "not periodic"
+
+_ARRAYS: Final = ("coord", "box", "energy", "force", "virial", "real_atom_types")
 _FILES: Final = {"deepmd/npy": "set.*/{}.npy", "deepmd/raw": "{}.raw"}
 """Files of a data set that are read, and of which its checksum is made."""
 
 
+def no_stress(where: str = "") -> str:
+    """Return in words that the stress is missing, here or in a part of the source."""
+    return f"no stress{f' in {where}' if where else ''}, which training on pressures needs"
+
+
 @dataclass(frozen=True)
 class Source:
-    """Where labelled frames lie: a file of VASP, or the folder of a data set."""
+    """Where labelled frames lie: a file of VASP, or the folder of a data set.
+
+    :param kind: a `link` leads out of the folder that is looked through, a `folder` cannot be looked through.
+    :param formula: of the frames that are meant, if the data set holds several; else empty.
+    :param left: why it is not read, in words; empty if it can be tried.
+    """
 
     path: Path
     kind: Kind
+    formula: str = ""
+    left: str = ""
+
+    def inside(self, folder: Path) -> str:
+        """Return where it lies in a folder, and which of its frames are meant."""
+        name = self.path.relative_to(folder).as_posix() if folder.is_dir() else self.path.name
+        place = os.fsencode(name).decode(errors="replace")  # any bytes can be the name of a file
+        return f"{place} ({self.formula})" if self.formula else place
 
     @property
     def files(self) -> list[Path]:
@@ -40,7 +64,7 @@ class Source:
     @property
     def sha256(self) -> str:
         """Return a checksum of all that is read, and of the names in a data set."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(self.formula.encode())  # empty but for what no checksum was made of before
         for file in self.files:
             if self.path.is_dir():
                 digest.update(file.relative_to(self.path).as_posix().encode())
@@ -59,6 +83,7 @@ class Dataset:
     :param not_finite: number of frames left out since a label is no number.
     :param flaw: how the run came to an early end, in words.
     :param details: what else the source says of how the labels were made.
+    :param remarks: what else is to be known of the frames, in words.
     """
 
     frames: LabelledFrames | None
@@ -66,6 +91,7 @@ class Dataset:
     not_finite: int = 0
     flaw: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def load_with_dpdata(source: Source, **options: Any) -> dict[str, Any]:
@@ -79,15 +105,18 @@ def load_with_dpdata(source: Source, **options: Any) -> dict[str, Any]:
             warnings.simplefilter("ignore")  # what they say is in the result: frames that are unconverged, or missing
             data: dict[str, Any] = dpdata.LabeledSystem(str(source.path), fmt=kind, **options).data
     except (OSError, ValueError, IndexError, KeyError, AssertionError, RuntimeError) as error:
-        raise ValueError(f"'{source.path}' cannot be read as {source.kind}: {error}") from error
+        raise ValueError(f"cannot be read as {source.kind}: {error}") from error
     return data
 
 
 def check_element(symbols: tuple[str, ...], symbol: str | None) -> None:
-    """Refuse frames of another element than the one that was named.
+    """Refuse frames of what is no element, or of another element than the one that was named.
 
     :raises ValueError: if they are.
     """
+    unknown = sorted({each for each in symbols if not atomic_numbers.get(each)})
+    if unknown:
+        raise ValueError(f"{', '.join(map(repr, unknown))}: no chemical element")
     if symbol is not None and set(symbols) != {symbol}:
         raise ValueError(f"element is {symbol}, the frames hold {', '.join(sorted(set(symbols)))}")
 
@@ -106,15 +135,33 @@ def temperatures_of(known: NDArray[np.float64], given: float | None) -> NDArray[
 
 def finite_dataset(
     symbols: tuple[str, ...],
-    arrays: dict[str, NDArray[np.float64]],
+    arrays: Mapping[str, NDArray[np.float64]],
     converged: NDArray[np.bool_] | None,
     flaw: str | None,
     details: Mapping[str, Any],
+    remarks: tuple[str, ...] = (),
 ) -> Dataset:
-    """Return the frames of which all is finite."""
+    """Return the frames of which all is finite, in right-handed cells.
+
+    :param arrays: those of `LabelledFrames`, by name.
+    :raises ValueError: if the arrays are not of one length, a cell has no volume, or no frame is finite.
+    """
+    lengths = {name: len(values) for name, values in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"numbers of frames differ: {', '.join(f'{n} {name}' for name, n in lengths.items())}")
+    if not lengths["cells"]:
+        return Dataset(None, flaw=flaw or NO_FRAMES, details=details)
     good = finite_frames(arrays)
-    frames = LabelledFrames(symbols, **{name: values[good] for name, values in arrays.items()}) if good.any() else None
-    return Dataset(frames, None if converged is None else converged[good], int((~good).sum()), flaw, details)
+    if not good.any():
+        raise ValueError(f"none of {len(good)} frames has labels that are numbers")
+    finite = {name: values[good] for name, values in arrays.items()}
+    finite["cells"], turned = right_handed(finite["cells"])
+    if turned:
+        remarks = (*remarks, f"{turned} left-handed cells turned")
+    bad = int((~good).sum())
+    return Dataset(
+        LabelledFrames(symbols, **finite), None if converged is None else converged[good], bad, flaw, details, remarks
+    )
 
 
 def dataset_of(
@@ -132,12 +179,12 @@ def dataset_of(
     names = [str(name) for name in data["atom_names"]]
     if any(name.startswith("Type_") for name in names):
         if symbol is None:
-            raise ValueError(f"'{source.path}' does not say which element it holds (type_map.raw is missing): name it")
+            raise ValueError("does not say which element it holds: name it")
         names = [symbol] * len(names)
     symbols = tuple(names[kind] for kind in data["atom_types"])
     check_element(symbols, symbol)
     if "virials" not in data:
-        raise ValueError(f"'{source.path}' holds no virials, which training on pressures needs")
+        raise ValueError(no_stress())
     number = len(data["energies"])
     frames = {
         "cells": data["cells"],

@@ -57,5 +57,5 @@ def test_code_that_is_not_deepmd_ends_with_the_remedy(localhost):
 @pytest.mark.parametrize("name", ["graph.txt", "Cu_u3.eam", "model"])
 def test_file_without_a_suffix_of_a_backend_is_refused(dp_code, name):
     model = orm.SinglefileData.from_string("any", filename=name)
-    with pytest.raises(ValueError, match=rf"the file is '{name}', its suffix can be one of \.pb, \.pth, \.pt2"):
+    with pytest.raises(ValueError, match=rf"the file is '{name}', a DeePMD model in it ends in \.pb, \.pth, \.pt2"):
         run_get_node(DeepmdShowCalculation, code=dp_code, model=model)

@@ -7,6 +7,7 @@ import pytest
 from aiida.orm import ProcessNode, QueryBuilder, load_node
 from click.testing import CliRunner, Result
 from physics.synthetic_frames import copper_frames
+from provenance.deepmd_files import arrays_of, write_set
 from vasp_files import vasprun
 
 from aiida_dnpmelt.cli import main
@@ -114,6 +115,56 @@ def test_model_whose_training_had_not_ended_says_so_everywhere(imports, tiny_mod
     assert node.creator.inputs.learning_curve.filename == "lcurve.out"
 
 
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"input.json": b""}, "input.json beside it is empty"),
+        ({"input.json": b"{", "lcurve.out": b"\xff\xfe\x00"}, "input.json beside it is no JSON"),
+        (
+            {"out.json": b'{"model":{"type_map":["Cu","Ni"]},"_comment":"M\xfcller","training":{"numb_steps":10}}'},
+            "out.json beside it holds bytes that are no text (UTF-8)",
+        ),
+        ({"out.json": b"{", "input.json": b'{"training": {"numb_steps": 10}}'}, ""),
+    ],
+)
+def test_broken_file_beside_a_model_is_a_remark(imports, tiny_model, tmp_path, dp_code, files, words):
+    model = tmp_path / "model.pb"
+    # An unknown field of the protocol buffer, other for each: other files, the same model.
+    model.write_bytes(
+        tiny_model.read_bytes() + b"\xfa\xff\x7f\x20" + str(sorted(files.items())).encode().hex()[-32:].encode()
+    )
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    result = imports("potential", str(model), "--code", dp_code.full_label)
+    assert result.exit_code == 0, result.output
+    node = PotentialData.find(model)
+    assert node.training_flaw.startswith(words)
+    assert (f"[!] {words}" in result.output) is bool(words)
+    assert node.unfinished == ""
+    if not words:
+        assert node.training["planned_steps"] == 10
+
+
+@pytest.mark.parametrize(
+    "name", ["model.pt", "graph.pbtxt", "model.dp", "model.savedmodel", "model.ckpt.index", "M.PT"]
+)
+def test_model_that_is_not_frozen_gets_advice(imports, tmp_path, name):
+    (tmp_path / name).mkdir() if name.endswith("savedmodel") else (tmp_path / name).write_bytes(bytes(range(256)))
+    for options in ([], ["--pair-style", "deepmd"]) if (tmp_path / name).is_file() else ([],):
+        result = imports("potential", str(tmp_path / name), *options)
+        assert result.exit_code == 1
+        assert f"'{name}' is no frozen DeePMD model in one file (.pb, .pth, .pt2)" in result.output
+        assert "`dp freeze`" in result.output
+        assert "eam" not in result.output
+
+
+def test_folder_is_no_potential(imports, tmp_path):
+    (tmp_path / "model.pb").mkdir()
+    result = imports("potential", str(tmp_path / "model.pb"))
+    assert result.exit_code == 1
+    assert "is a folder: give the file of a potential" in result.output
+
+
 def test_training_of_another_model_is_refused(imports, tiny_model, tmp_path, dp_code):
     model = tmp_path / "model.pb"
     model.write_bytes(tiny_model.read_bytes() + b"\xfa\xff\x7f\x00" * 3)
@@ -169,6 +220,49 @@ def test_dataset_of_another_element_is_refused_with_a_status(imports, runs):
     assert result.exit_code == 1
     assert "element is Ag, the frames hold Cu" in result.output
     assert "2 refused" in result.output
+
+
+def test_table_is_printed_and_the_others_are_stored_when_a_source_is_bad(imports, runs):
+    write_set(runs / "a_part", copper_frames(4, seed=33), 2, without=["virial"])
+    write_set(runs / "b_cut", copper_frames(1, seed=34))
+    (runs / "b_cut" / "set.000" / "force.npy").write_bytes(b"cut")
+    result = imports("dataset", str(runs), "--temperature", "300")
+    assert result.exit_code == 1
+    assert "no stress in 1 of 2 parts (set.001)" in " ".join(result.output.split())
+    assert result.output.splitlines()[-1].startswith("4 sources (2 ")
+    rows = json.loads(imports("dataset", str(runs), "--temperature", "300", "--format", "json").output)
+    assert {row["source"]: row["state"] for row in rows} == {
+        "a_part": "refused",
+        "b_cut": "refused",
+        "bad/vasprun.xml": "known",
+        "good/vasprun.xml": "known",
+    }
+
+
+def test_import_of_nothing_does_not_end_well(imports, tmp_path):
+    write_set(tmp_path / "Cu", copper_frames(1, seed=35), **arrays_of(copper_frames(1, seed=35), 0))
+    for words in (["dataset", str(tmp_path)], ["repository", str(tmp_path), "--name", "nothing"]):
+        result = imports(*words)
+        assert result.exit_code == 1, result.output
+        assert "no frames" in result.output
+
+
+@pytest.mark.parametrize("content", [b"LAMMPS (22 Jul 2025)\n", b"ITEM: TIMESTEP\n0\n", bytes(range(256)) * 9, b""])
+def test_file_of_another_kind_is_refused(imports, tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    result = imports("dataset", str(tmp_path / "file"))
+    assert result.exit_code == 1
+    assert "is no vasprun.xml and no OUTCAR" in result.output or "is empty" in result.output
+    assert "lost" not in result.output
+
+
+def test_repository_with_a_bad_source_has_a_status(imports, tmp_path):
+    write_set(tmp_path / "Cu" / "a", copper_frames(1, seed=36), without=["virial"])
+    write_set(tmp_path / "Cu" / "1357.77" / "b", copper_frames(1, seed=37, rattle=0.05))
+    result = imports("repository", str(tmp_path), "--name", "status")
+    assert result.exit_code == 1
+    assert "refused Cu 0 usable frames: Cu/a (no stress, which training on pressures needs)" in result.stderr
+    assert "0 models and 1 usable frames of 1 elements" in result.stdout
 
 
 def test_folder_without_frames_is_refused(imports, tmp_path):

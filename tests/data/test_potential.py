@@ -84,6 +84,14 @@ def test_constructor_refuses_with_key_and_value(changes, message):
         model(**changes)
 
 
+@pytest.mark.parametrize("name", ["model.pt", "graph.pbtxt", "model.dp", "model.savedmodel", "MODEL.PT"])
+def test_model_that_is_not_frozen_is_refused_with_advice(name, tmp_path):
+    (tmp_path / name).write_text("no frozen model")
+    for pair_style in (None, "deepmd"):
+        with pytest.raises(ValueError, match=r"no frozen DeePMD model .*\.pb, \.pth, \.pt2.*`dp freeze`"):
+            PotentialData.from_file(tmp_path / name, pair_style, type_map=["Cu"], cutoff=6.0)
+
+
 @pytest.mark.parametrize("name", ["graph", "graph.txt", "graph.PB", ".pb"])
 def test_model_needs_a_suffix_that_tells_its_backend(name):
     with pytest.raises(ValueError, match=r"ends in \.pb, \.pth, \.pt2"):

@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from physics.synthetic_frames import copper_frames, pressure_of
 
-from aiida_dnpmelt.physics.frames import join_frames
+from aiida_dnpmelt.physics.frames import join_frames, right_handed
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +60,28 @@ def test_frames_of_different_atoms_do_not_join(frames):
 def test_arrays_that_do_not_fit_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         copper_frames(3, **changes)
+
+
+def test_left_handed_cells_are_turned_and_nothing_else_changes(frames):
+    """Swapped vectors make a left-handed cell of the same lattice."""
+    left = frames.cells.copy()
+    left[1] = left[1][[1, 0, 2]]
+    turned, number = right_handed(left)
+    assert number == 1
+    np.testing.assert_array_equal(turned[[0, 2]], frames.cells[[0, 2]])
+    np.testing.assert_allclose(np.linalg.det(turned), np.linalg.det(frames.cells))
+    steps = turned[1] @ np.linalg.inv(frames.cells[1])
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-12)
+    atoms = bulk("Cu", cubic=True).repeat(2)
+    atoms.set_cell(turned[1])
+    atoms.positions = frames.positions[1]
+    atoms.calc = EMT()
+    assert atoms.get_potential_energy() == pytest.approx(frames.energies_ev[1])
+    np.testing.assert_allclose(atoms.get_forces(), frames.forces_ev_per_angstrom[1], atol=1e-9)
+
+
+def test_flat_cell_is_refused(frames):
+    flat = frames.cells.copy()
+    flat[0, 2] = flat[0, 1]
+    with pytest.raises(ValueError, match="a volume is zero"):
+        right_handed(flat)

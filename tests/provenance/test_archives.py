@@ -26,10 +26,17 @@ def names(folder: Path) -> set[str]:
 
 
 def test_what_can_be_read_is_unpacked_and_a_potcar_is_not(tmp_path):
-    content = dict.fromkeys(("a/vasprun.xml", "a/POTCAR", "a/WAVECAR", "b/set.000/coord.npy", "b/type.raw"), b"x")
-    archive = make(tmp_path / "Al.tar.gz", content)
+    used = {
+        "a/vasprun.xml",
+        "c/OUTCAR.gz",
+        "b/set.000/coord.npy",
+        "b/set.000/real_atom_types.npy",
+        "b/type.raw",
+        "b/nopbc",
+    }
+    archive = make(tmp_path / "Al.tar.gz", dict.fromkeys([*used, "a/POTCAR", "a/POTCAR.gz", "a/WAVECAR"], b"x"))
     assert unpack(archive, tmp_path / "to") == ""
-    assert names(tmp_path / "to") == {"a/vasprun.xml", "b/set.000/coord.npy", "b/type.raw"}
+    assert names(tmp_path / "to") == used
 
 
 @pytest.mark.parametrize("name", ["../vasprun.xml", "/tmp/dnpmelt-outside/vasprun.xml", "a/../../vasprun.xml"])
@@ -49,8 +56,41 @@ def test_links_are_not_made(tmp_path):
     link = tarfile.TarInfo("a/OUTCAR")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     archive = make(tmp_path / "bad.tar.gz", {"a/POSCAR": b"x"}, [link])
-    assert unpack(archive, tmp_path / "to") == ""
+    assert unpack(archive, tmp_path / "to") == "1 link in it not followed, as a/OUTCAR to /etc/passwd"
     assert names(tmp_path / "to") == {"a/POSCAR"}
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "told"),
+    [
+        ("data.iters/iter.000000", "/home/somebody/iter.000000", True),
+        ("data.iters/iter.000000", "../../iter.000000", True),
+        ("data.iters/iter.000000", "../iter.000000", False),  # in the archive, and found there
+        ("lib/libx.so", "libx.so.1", False),
+        ("a/vasprun.xml", "../store/run_7", True),
+    ],
+)
+def test_links_that_may_lose_something_are_told(tmp_path, name, target, told):
+    link = tarfile.TarInfo(name)
+    link.type, link.linkname = tarfile.SYMTYPE, target
+    flaw = unpack(make(tmp_path / "a.tar.gz", {"b/OUTCAR": b"x"}, [link]), tmp_path / "to")
+    assert flaw == (f"1 link in it not followed, as {name} to {target}" if told else "")
+
+
+def test_file_that_is_in_the_archive_once_has_both_its_names(tmp_path):
+    link = tarfile.TarInfo("b/set.000/box.npy")
+    link.type, link.linkname = tarfile.LNKTYPE, "a/set.000/box.npy"
+    secret = tarfile.TarInfo("c/OUTCAR")
+    secret.type, secret.linkname = tarfile.LNKTYPE, "a/POTCAR"
+    content = {"a/set.000/box.npy": b"box", "a/POTCAR": b"licensed"}
+    assert unpack(make(tmp_path / "a.tar.gz", content, [link, secret]), tmp_path / "to") == ""
+    assert names(tmp_path / "to") == {"a/set.000/box.npy", "b/set.000/box.npy"}
+    assert (tmp_path / "to" / "b/set.000/box.npy").read_bytes() == b"box"
+
+
+def test_no_message_names_the_temporary_folder(tmp_path):
+    archive = make(tmp_path / "a.tar.gz", {"a/OUTCAR": b"x", "a/OUTCAR/type.raw": b"0"})
+    assert str(tmp_path) not in unpack(archive, tmp_path / "to")
 
 
 def test_cut_archive_gives_what_came_before_the_cut(tmp_path):

@@ -5,11 +5,16 @@ from pathlib import PurePosixPath
 import pytest
 
 from aiida_dnpmelt.provenance.consistency import (
+    Finding,
     different_settings,
     element_of,
     named_sets,
+    named_structures,
+    named_temperatures,
     odd_temperatures,
+    once,
     phase_of,
+    structures_of,
     temperature_of,
     training_findings,
 )
@@ -129,6 +134,48 @@ def test_data_sets_that_are_named_twice_or_of_another_element_are_told():
     assert words(named_sets("DNPs/Pt", "Pt", systems, present)) == [
         ("training", "the training names 1 data sets twice, as iter1/a: their frames count double"),
         ("element", "the training names data of Pd"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("systems", "own", "others"),
+    [
+        (["/c/Pt/data/Pd_TPC/x"], [], "Pd"),
+        (["/c/Pt/data/iter1/Pd-fcc", "/c/Pt/data/iter1/Au"], [], "Au, Pd"),
+        (["/c/Pt/data/Pd_TPC/x"], ["Pd"], ""),
+        (["/c/In_progress/Pt/data/iter1/a"], [], ""),
+    ],
+)
+def test_names_of_data_sets_tell_their_element_as_those_of_files_do(systems, own, others):
+    found = [text for rule, text in words(named_sets("DNPs/Pt", "Pt", systems, [], own)) if rule == "element"]
+    assert found == ([f"the training names data of {others}"] if others else [])
+
+
+def test_structures_of_another_element_are_told():
+    assert structures_of(PurePosixPath("iter_TM7/0_mp-2/2193.660/mp-126_relaxed/x")) == {"mp-2", "mp-126"}
+    systems = ["/c/Pt/data/iter1/0_mp-126/a", "/c/Pt/data/iter1/0_mp-2/a", "/c/Pt/data/iter1/0_mp-7/a"]
+    owners = {"mp-126": {"Pt": 9}, "mp-2": {"Pd": 40, "Pt": 1}, "mp-7": {"Pt": 1, "Pd": 1}}
+    (found,) = named_structures("DNPs/Pt", ["Pt"], systems, owners)
+    assert (found.rule, found.words) == ("element", "the training names structures of Pd: mp-2")
+    assert named_structures("DNPs/Pt", ["Pt", "Pd"], systems, owners) == []
+
+
+def test_temperatures_in_the_names_of_data_sets_are_told():
+    systems = [f"/c/1200/Cu/data/iter1/{each}/a" for each in (1357.77, 1728.15, 2073.78)]
+    (found,) = named_temperatures("DNPs/Cu", "Cu", systems, {"Ni"})
+    assert found.words.startswith("the training names data sets at 1728.15, 2073.78 K: not 0.25")
+    assert found.words.endswith("they are multiples of 1728.15 K, the T_m of Ni")
+    assert named_temperatures("DNPs/Cu", "Cu", systems[:1], {"Ni"}) == []
+
+
+def test_findings_that_differ_in_numbers_alone_are_one_with_a_count():
+    many = [Finding(f"Cu/{n}/run", "Cu", "temperature", f"a run at {n}.5 K in the folder 1e{n}") for n in range(40)]
+    other = Finding("Cu/1/set", "Cu", "temperature", "a run at 1 K in the folder 2")
+    element = Finding("Cu/1/run", "Ni", "temperature", "a run at 1 K in the folder 2")
+    assert once([many[3], other, *many[:3], *many[4:], element]) == [
+        many[3]._replace(words=f"{many[3].words} (the first of 40 that differ in numbers alone)"),
+        other,
+        element,
     ]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from aiida.orm import CalcFunctionNode, QueryBuilder
 from physics.synthetic_frames import copper_frames
+from provenance.deepmd_files import write_mixed, write_raw, write_set
 from vasp_files import outcar, vasprun
 
 from aiida_dnpmelt.calculations.deepmd_systems import write_system
@@ -30,26 +31,8 @@ def write_run(folder: Path, frames: LabelledFrames, **changes) -> Path:
     return folder / "vasprun.xml"
 
 
-def write_raw(folder: Path, frames: LabelledFrames) -> None:
-    """Write the text files of a data set without a type map, as older tools left them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    number = len(frames)
-    (folder / "type.raw").write_text("0\n" * len(frames.symbols))
-    arrays = {
-        "coord": frames.positions.reshape(number, -1),
-        "box": frames.cells.reshape(number, -1),
-        "energy": frames.energies_ev,
-        "force": frames.forces_ev_per_angstrom.reshape(number, -1),
-        "virial": frames.virials_ev.reshape(number, -1),
-    }
-    for name, values in arrays.items():
-        np.savetxt(folder / f"{name}.raw", values, fmt="%.10e")
-
-
 def by_name(folder: Path, *arguments, **options) -> dict[str, Imported]:
-    return {
-        each.source.path.relative_to(folder).as_posix(): each for each in import_dataset(folder, *arguments, **options)
-    }
+    return {each.source.inside(folder): each for each in import_dataset(folder, *arguments, **options)}
 
 
 def test_run_is_stored_with_all_that_made_its_labels(tmp_path):
@@ -179,7 +162,7 @@ def test_what_is_no_outcar_is_refused(tmp_path):
     ("options", "message"),
     [
         ({"symbol": "Ag"}, "element is Ag, the frames hold Cu"),
-        ({"symbol": None}, "does not say which element it holds"),
+        ({"symbol": None}, "does not say which element it holds (type_map.raw is missing): name it"),
         ({"temperature_k": None}, "do not say at which temperature they are"),
     ],
 )
@@ -199,6 +182,215 @@ def test_folder_without_any_frames_is_refused(tmp_path):
         list(import_dataset(tmp_path))
 
 
+def lower_triangular(frames: LabelledFrames) -> LabelledFrames:
+    """Return frames as dpdata writes those of a run in oblique cells: turned, their numbers in single precision."""
+    cells = np.linalg.cholesky(frames.cells @ frames.cells.transpose(0, 2, 1))
+    turn = np.linalg.inv(frames.cells) @ cells
+    return replace(
+        frames,
+        cells=cells.astype("f4").astype(float),
+        positions=(frames.positions @ turn).astype("f4").astype(float),
+        forces_ev_per_angstrom=frames.forces_ev_per_angstrom @ turn,
+        virials_ev=turn.transpose(0, 2, 1) @ frames.virials_ev @ turn,
+    )
+
+
+def oblique(frames: LabelledFrames) -> LabelledFrames:
+    """Return the same crystals in other vectors, of which none is along an axis."""
+    vectors = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    return replace(frames, cells=vectors @ frames.cells)
+
+
+def test_set_of_turned_frames_is_a_copy_of_its_run(tmp_path):
+    """Frames that were dropped from the run do not come back with the set."""
+    run = oblique(copper_frames(3, seed=50))
+    write_run(tmp_path / "run", run, changes=[1e-8, 1.0, 1e-8])
+    turned = lower_triangular(run)
+    write_set(tmp_path / "set", replace(turned, energies_ev=turned.energies_ev + 0.003))
+    found = by_name(tmp_path, temperature_k=300.0)
+    assert (found["run/vasprun.xml"].state, found["set"].state) == ("stored", "copy")
+    assert found["set"].repeated == (("unconverged", 1),)
+    assert found["set"].remark.startswith("3 of 3 frames were read before, labels within 0.003 eV, ")
+
+
+def test_set_of_left_handed_cells_is_a_copy_too(tmp_path):
+    run = copper_frames(2, seed=51)
+    write_run(tmp_path / "run", run)
+    write_set(tmp_path / "set", run, box=-run.cells.reshape(2, 9))
+    found = by_name(tmp_path, temperature_k=300.0)["set"]
+    assert found.state == "copy"
+    assert found.remark.startswith("2 left-handed cells turned; 2 of 2 frames")
+
+
+def test_mixed_set_is_stored_by_composition(tmp_path):
+    frames = copper_frames(4, seed=52)
+    types = np.ones((4, 32), int)
+    types[1:3] = 0
+    write_mixed(tmp_path / "mixed", frames, ["Ni", "Cu"], types)
+    found = by_name(tmp_path, temperature_k=300.0)
+    assert {name: each.state for name, each in found.items()} == {"mixed (Cu32)": "stored", "mixed (Ni32)": "stored"}
+    node = found["mixed (Cu32)"].node
+    assert set(node.frames.symbols) == {"Cu"}
+    assert node.frames.energies_ev == pytest.approx(frames.energies_ev[[0, 3]])
+    assert node.base.attributes.get("place") == "mixed (Cu32)"
+    before = nodes()
+    again = by_name(tmp_path, temperature_k=300.0)
+    assert {each.state for each in again.values()} == {"known"}
+    assert nodes() == before
+    assert by_name(tmp_path, "Cu", temperature_k=300.0)["mixed (Ni32)"].state == "refused"
+
+
+def test_no_bad_source_ends_the_import_of_the_others(tmp_path):
+    """Whatever is wrong with a file, it is one row with a sentence, and all that comes after it is read."""
+    frames = copper_frames(2, seed=53)
+    for name, options in {
+        "a_cut": {},
+        "b_lengths": {"energy": np.zeros(5)},
+        "c_types": {"type_map": ["Al", "Q"]},
+        "d_no_numbers": {"force": np.full((2, 96), np.nan)},
+        "e_no_stress": {"without": ["virial"]},
+    }.items():
+        write_set(tmp_path / name, frames, **options) if name != "c_types" else write_set(tmp_path / name, frames)
+    coord = tmp_path / "a_cut" / "set.000" / "coord.npy"
+    coord.write_bytes(coord.read_bytes()[:300])
+    (tmp_path / "c_types" / "type.raw").write_text("7\n" * 32)
+    for name, content in {
+        "f_random": bytes(range(256)) * 40,
+        "g_nothing": b"",
+        "h_log": b"a log of something\n",
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "OUTCAR").write_bytes(content)
+    write_run(tmp_path / "z_run", frames)
+    write_set(tmp_path / "z_set", copper_frames(2, seed=54))
+    found = by_name(tmp_path, temperature_k=300.0)
+    bad = {name: each for name, each in found.items() if not name.startswith("z_")}
+    assert len(bad) == 8
+    assert {name: each.state for name, each in bad.items() if each.state != "refused"} == {}
+    assert all(each.remark and str(tmp_path) not in each.remark for each in bad.values())
+    assert (found["z_run/vasprun.xml"].state, found["z_set"].state) == ("stored", "stored")
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), EOFError(), MemoryError(), RecursionError("deep"), TypeError("a")])
+def test_whatever_a_reader_raises_refuses_one_source(tmp_path, monkeypatch, error):
+    write_run(tmp_path / "a", copper_frames(1, seed=55))
+    write_set(tmp_path / "b", copper_frames(1, seed=56))
+
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr("aiida_dnpmelt.provenance.datasets.read_run", broken)
+    found = by_name(tmp_path, temperature_k=300.0)
+    assert found["a/vasprun.xml"].state == "refused"
+    assert found["a/vasprun.xml"].remark.startswith(f"cannot be read as vasprun.xml: {type(error).__name__}")
+    assert found["b"].state in {"stored", "known"}
+
+
+class TestLinks:
+    """As DP-GEN leaves them in `data.iters`: links to folders of data."""
+
+    def test_links_within_the_folder_lead_to_nothing_new(self, tmp_path):
+        write_set(tmp_path / "iter.000000" / "02.fp" / "data.000", copper_frames(1, seed=57))
+        iters = tmp_path / "iter.000001" / "00.train" / "data.iters"
+        iters.mkdir(parents=True)
+        (iters / "iter.000000").symlink_to("../../../iter.000000")
+        (iters / "loop").symlink_to("..")
+        (iters / "self").symlink_to("self")
+        found = by_name(tmp_path, temperature_k=300.0)
+        assert list(found) == ["iter.000000/02.fp/data.000", "iter.000001/00.train/data.iters/self"]
+        assert "leads nowhere" in found["iter.000001/00.train/data.iters/self"].remark
+
+    def test_links_out_of_the_folder_are_told_and_not_followed(self, tmp_path):
+        write_set(tmp_path / "outside" / "iter.000000" / "data.000", copper_frames(1, seed=58))
+        write_run(tmp_path / "outside" / "run", copper_frames(1, seed=59))
+        train = tmp_path / "00.train"
+        (train / "data.iters").mkdir(parents=True)
+        (train / "data.iters" / "iter.000000").symlink_to(tmp_path / "outside" / "iter.000000")
+        (train / "data.iters" / "iter.000007").symlink_to(tmp_path / "gone")
+        (train / "vasprun.xml").symlink_to(tmp_path / "outside" / "run" / "vasprun.xml")
+        (train / "POTCAR").symlink_to(tmp_path / "gone")
+        (train / "INCAR").symlink_to(tmp_path / "outside" / "run" / "vasprun.xml")
+        found = by_name(train, temperature_k=300.0)
+        assert {name: each.state for name, each in found.items()} == {
+            "data.iters/iter.000000": "refused",
+            "data.iters/iter.000007": "refused",
+            "vasprun.xml": "refused",
+        }
+        target = tmp_path / "outside" / "iter.000000"
+        words = found["data.iters/iter.000000"].remark
+        assert words == f"a link out of the folder, not followed: give {target} itself"
+        assert found["data.iters/iter.000007"].remark.startswith("a link that leads nowhere, to ")
+        (given,) = import_dataset(train / "data.iters" / "iter.000000", temperature_k=300.0)
+        assert given.state == "stored"
+
+    def test_set_with_a_part_elsewhere_is_not_read(self, tmp_path):
+        write_set(tmp_path / "outside", copper_frames(2, seed=60), 2)
+        write_set(tmp_path / "data" / "set", copper_frames(1, seed=61))
+        (tmp_path / "data" / "set" / "set.001").symlink_to(tmp_path / "outside" / "set.001")
+        found = by_name(tmp_path / "data", temperature_k=300.0)
+        assert {name: each.state for name, each in found.items()} == {"set/set.001": "refused"}
+
+    def test_run_that_a_link_leads_to_is_read_once(self, tmp_path):
+        path = write_run(tmp_path / "b", copper_frames(1, seed=62))
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a" / "vasprun.xml").symlink_to(path)
+        assert list(by_name(tmp_path)) == ["b/vasprun.xml"]
+        hidden = path.rename(tmp_path / "b" / "run_7.xml")
+        (tmp_path / "a" / "vasprun.xml").unlink()
+        (tmp_path / "a" / "vasprun.xml").symlink_to(hidden)
+        assert list(by_name(tmp_path)) == ["a/vasprun.xml"]
+
+    def test_folder_that_cannot_be_read_is_told(self, tmp_path, monkeypatch):
+        write_set(tmp_path / "a", copper_frames(1, seed=63))
+        (tmp_path / "b").mkdir()
+        scandir = os.scandir
+
+        def refuse(path):
+            if path == str(tmp_path / "b"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)  # root can read all
+        found = by_name(tmp_path, temperature_k=300.0)
+        assert (found["a"].state, found["b"].state) == ("stored", "refused")
+        assert found["b"].remark == "a folder that cannot be read: Permission denied"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("log.lammps", b"LAMMPS (22 Jul 2025)\nunits metal\n", "is no vasprun.xml and no OUTCAR"),
+        ("dump.atom", b"ITEM: TIMESTEP\n0\n", "is no vasprun.xml and no OUTCAR"),
+        ("random", bytes(range(256)) * 8, "is no vasprun.xml and no OUTCAR"),
+        ("vasprun.xml", b"<?xml version='1.0'?><svg></svg>", "is no vasprun.xml and no OUTCAR"),
+        ("OUTCAR", b"a log", "is no vasprun.xml and no OUTCAR"),
+        ("nothing", b"", "is empty"),
+        ("type.raw", b"0\n", "give the folder that holds its type.raw"),
+        ("coord.npy", b"0\n", "give the folder that holds its type.raw"),
+        ("Al.tar.gz", b"\x1f\x8b", "is an archive"),
+    ],
+)
+def test_file_that_is_something_else_is_refused_by_its_content(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=words):
+        list(import_dataset(tmp_path / name))
+
+
+def test_run_is_known_by_its_content_whatever_its_name(tmp_path):
+    frames = copper_frames(1, seed=64)
+    (tmp_path / "hot.xml").write_text(vasprun(frames))
+    (tmp_path / "hot.out").write_text(outcar(frames))
+    kinds = [next(import_dataset(tmp_path / name, temperature_k=300.0)).source.kind for name in ("hot.xml", "hot.out")]
+    assert kinds == ["vasprun.xml", "OUTCAR"]
+
+
+@pytest.mark.skipif(SHARED is None, reason="DNPMELT_SHARED_DATA is not set: the cases beside it are not here")
+def test_case_of_a_turned_run_is_a_copy():
+    found = by_name(Path(SHARED).parent / "cases" / "41_rotated", temperature_k=300.0)
+    run, copied = found["Al/run/vasprun.xml"], found["Al/data.000"]
+    assert (run.number, copied.state, copied.node) == (3, "copy", None)
+
+
 @pytest.mark.skipif(SHARED is None, reason="DNPMELT_SHARED_DATA is not set: no published runs here")
 @pytest.mark.parametrize(
     ("folder", "element", "usable", "unconverged", "largest"),
@@ -212,7 +404,9 @@ def test_folder_without_any_frames_is_refused(tmp_path):
     ],
 )
 def test_published_frames(folder, element, usable, unconverged, largest):
-    found = list(import_dataset(Path(SHARED) / "vasp" / folder, element, temperature_k=1000.0, phase="liquid"))
+    # The same files are imported with their folders elsewhere, which say their phase: what was first stays.
+    phase = "interface" if element == "Al" else "liquid"
+    found = list(import_dataset(Path(SHARED) / "vasp" / folder, element, temperature_k=1000.0, phase=phase))
     assert {each.state for each in found} <= {"stored", "known", "empty", "copy"}
     assert sum(len(each.screened.frames) for each in found if each.screened) == usable
     assert sum(dict(each.dropped).get("unconverged", 0) for each in found) == unconverged

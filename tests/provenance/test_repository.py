@@ -7,9 +7,11 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from aiida.orm import Group, Node, QueryBuilder
+from aiida.orm import Group, InstalledCode, Node, QueryBuilder
 from physics.synthetic_frames import copper_frames
+from provenance.deepmd_files import write_mixed, write_raw, write_set
 from vasp_files import vasprun
 
 from aiida_dnpmelt.calculations.deepmd_systems import write_system
@@ -197,6 +199,121 @@ def test_model_whose_place_names_no_element_goes_by_its_type_map(tmp_path, tiny_
 def test_folder_that_is_none_is_refused(tmp_path):
     with pytest.raises(ValueError, match="is no folder: give a clone"):
         RepositoryImport(tmp_path / "nothing")
+
+
+def test_bad_sources_end_nothing_and_are_told_where_they_lie(tmp_path, aiida_profile):
+    """In an archive, the place is that in the archive."""
+    inside, frames = tmp_path / "inside", copper_frames(2, seed=81, rattle=0.05)
+    write_raw(inside / "1357.77" / "empty", frames, ["Cu"])
+    for name in ("coord", "box", "energy", "force", "virial"):
+        (inside / "1357.77" / "empty" / f"{name}.raw").write_text("")
+    write_set(inside / "1357.77" / "cut", frames)
+    coord = inside / "1357.77" / "cut" / "set.000" / "coord.npy"
+    coord.write_bytes(coord.read_bytes()[:200])
+    (write_set(inside / "1357.77" / "cluster", frames) / "nopbc").touch()
+    write_mixed(inside / "1357.77" / "mixed", frames, ["Al", "Cu"], np.array([[0] * 32, [1] * 32]))
+    write_set(inside / "1357.77" / "whole", copper_frames(2, seed=82, rattle=0.05))
+    pack(inside, tmp_path / "repository" / "Cu_TM1.tar.gz")
+    importer = RepositoryImport(tmp_path / "repository", name="bad")
+    root = "Cu_TM1.tar.gz/1357.77"
+    states = {each.place: (each.state, each.remark) for each in importer}
+    assert states == {
+        f"{root}/cluster": ("refused", "not periodic"),
+        f"{root}/cut": ("refused", "set.000/coord.npy is no array of numbers, or cut"),
+        f"{root}/empty": ("empty", "no frames"),
+        f"{root}/mixed (Al32)": ("refused", "element is Cu, the frames hold Al"),
+        f"{root}/mixed (Cu32)": ("stored", ""),
+        f"{root}/whole": ("stored", ""),
+    }
+    told = [(each.rule, each.place, each.words) for each in importer.findings()]
+    assert ("labels", f"{root}/cluster", "refused: not periodic") in told
+    assert ("element", f"{root}/mixed", "refused: element is Cu, the frames hold Al") in told
+    assert not [words for _, place, words in told if "/tmp" in words + place]
+
+
+def test_refused_model_is_told_where_it_lies(tmp_path, aiida_profile, localhost):
+    code = InstalledCode(computer=localhost, filepath_executable="/bin/false", label="false-repository").store()
+    (tmp_path / "a" / "Cu").mkdir(parents=True)
+    (tmp_path / "a" / "Cu" / "graph.pb").write_text("no model")
+    pack(tmp_path / "a", tmp_path / "repository" / "models.tar.gz")
+    importer = RepositoryImport(tmp_path / "repository", name="none", code=code.full_label)
+    (model,) = importer
+    assert (model.state, model.place) == ("refused", "models.tar.gz/Cu/graph.pb")
+    assert "made no potential of 'models.tar.gz/Cu/graph.pb'" in model.remark
+    words = " ".join(each.words for each in importer.findings())
+    assert "no model: job" in words
+    assert "/tmp" not in words
+
+
+def test_broken_files_of_a_training_are_told_and_the_model_is_stored(tmp_path, tiny_model, aiida_profile, dp_code):
+    folder = tmp_path / "Cu"
+    folder.mkdir()
+    (folder / "Cu-0.pb").write_bytes(tiny_model.read_bytes() + b"\xca\xff\x7f\x00")
+    (folder / "out.json").write_bytes(b"")
+    (folder / "input.json").write_text(training(["/x/Cu/data/a"]))
+    (folder / "lcurve.out").write_bytes(b"\xff\x00 no curve")
+    importer = RepositoryImport(tmp_path, name="broken", code=dp_code.full_label)
+    (model,) = importer
+    assert (model.state, model.node.training["planned_steps"]) == ("stored", 1000)
+    words = [(each.rule, each.words) for each in importer.findings()]
+    assert ("training", "out.json is empty") in words
+    assert ("missing", "1 of the 1 data sets of the training are not here, as a") in words
+
+
+def test_names_in_a_training_are_looked_at_like_files(tmp_path, aiida_profile):
+    """Structures, temperatures and folders of another element: that which the repository says they are."""
+    write_set(
+        tmp_path / "data" / "Ni" / "0_mp-23" / "1728" / "set", replace(copper_frames(1, seed=83), symbols=("Ni",) * 32)
+    )
+    for symbol, systems in {
+        "Cu": ["0_mp-30/1357.77/set", "0_mp-23/1357.77/set", "0_mp-30/1728/set", "Ag_TPC/set"],
+        "Ni": ["0_mp-23/1728/set", "0_mp-23/1728/other"],
+    }.items():
+        (tmp_path / "DNPs" / symbol).mkdir(parents=True)
+        names = [f"/cluster/{symbol}/data/{each}" for each in systems]
+        content = {"model": {"type_map": [symbol]}, "training": {"numb_steps": 1000, "systems": names}}
+        (tmp_path / "DNPs" / symbol / "out.json").write_text(json.dumps(content))
+    importer = RepositoryImport(tmp_path, name="names")
+    list(importer)
+    words = {
+        (each.element, each.rule): each.words for each in importer.findings() if each.rule in ("element", "temperature")
+    }
+    assert set(words) == {("Cu", "element"), ("Cu", "temperature")}
+    every = [each.words for each in importer.findings()]
+    assert "the training names structures of Ni: mp-23" in every
+    assert "the training names data of Ag" in every
+    assert words["Cu", "temperature"].startswith("the training names data sets at 1728 K: not 0.25")
+    assert words["Cu", "temperature"].endswith("the T_m of Ni")
+
+
+def test_findings_that_differ_in_numbers_alone_are_one(tmp_path, aiida_profile):
+    for number in range(12):
+        write_set(tmp_path / "Cu" / "1357.77" / f"{number}", copper_frames(1, seed=84), without=["virial"])
+    importer = RepositoryImport(tmp_path, name="many")
+    assert len(list(importer)) == 12
+    (found,) = (each for each in importer.findings() if each.rule == "labels")
+    assert (found.place, found.words) == (
+        "Cu/1357.77/0",
+        "refused: no stress, which training on pressures needs (the first of 12 that differ in numbers alone)",
+    )
+
+
+def test_links_out_of_a_repository_are_told(tmp_path, tiny_model, aiida_profile):
+    outside = tmp_path / "outside"
+    write_set(outside / "set", copper_frames(1, seed=85))
+    (outside / "Cu-0.pb").write_bytes(tiny_model.read_bytes())
+    root = tmp_path / "repository" / "Cu"
+    root.mkdir(parents=True)
+    for name in ("set", "Cu-0.pb"):
+        (root / name).symlink_to(outside / name)
+    (root / "out.json").symlink_to("/etc/passwd")
+    (root / "loop").symlink_to("..")
+    importer = RepositoryImport(tmp_path / "repository", name="links")
+    assert {(each.place, each.what, each.state) for each in importer} == {
+        (f"Cu/{name}", "link", "refused") for name in ("set", "Cu-0.pb", "out.json")
+    }
+    words = {each.place: each.words for each in importer.findings()}
+    assert words["Cu/set"] == f"a link out of the folder, not followed: give {outside / 'set'} itself"
 
 
 @pytest.mark.skipif(SHARED is None, reason="DNPMELT_SHARED_DATA is not set: the published data are not here")
