@@ -29,6 +29,7 @@ from aiida_dnpmelt.calculations.deepmd_systems import (
     write_systems,
 )
 from aiida_dnpmelt.calculations.job_inputs import inputs_of
+from aiida_dnpmelt.calculations.label_consistency import mixed_labels
 from aiida_dnpmelt.calculations.validators import both, may_run, validate_seed
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
@@ -172,6 +173,7 @@ class DeepmdTrainCalculation(CalcJob):
             "frames",
             valid_type=FramesData,
             dynamic=True,
+            validator=mixed_labels,
             help="Labelled frames to train on, a system of DeePMD-kit for each node.",
         )
         spec.input(

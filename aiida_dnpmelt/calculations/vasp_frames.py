@@ -24,7 +24,8 @@ from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.physics.frames import LabelledFrames, finite_frames, join_frames
 from aiida_dnpmelt.physics.functional import functional_of
 from aiida_dnpmelt.physics.ordering import by_number
-from aiida_dnpmelt.physics.vasprun import VaspRun, read_stream
+from aiida_dnpmelt.physics.vasp_run import VaspRun
+from aiida_dnpmelt.physics.vasprun import read_stream
 
 Array = NDArray[np.float64]
 
@@ -205,7 +206,7 @@ def label_report(settings: orm.Dict, runs: orm.Dict, **screened: orm.Dict) -> or
 def read_retrieved(retrieved: orm.FolderData) -> VaspRun:
     """Return what the `vasprun.xml` of a job says; a run without a step if there is none."""
     if XML not in retrieved.base.repository.list_object_names():
-        return VaspRun("", {}, (), (), {}, 0, (), 0, "there is no vasprun.xml")
+        return VaspRun(cut="there is no vasprun.xml")
     with retrieved.base.repository.open(XML, mode="rb") as handle:
         return read_stream(handle)
 

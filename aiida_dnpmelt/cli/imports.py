@@ -88,6 +88,11 @@ def import_potential_command(
 @click.option("--origin", default="", help="Where the files come from: text, DOI or URL.")
 @click.option("--licence", default="", help="Licence of the files.")
 @click.option("--sigmas", type=float, help="Drop energies further from the median than so many standard deviations.")
+@click.option(
+    "--highest-energy",
+    type=float,
+    help="Drop energies above so many eV/atom, and what heat and compression add. Default: 0.2.",
+)
 @click.option("--keep-unconverged", is_flag=True, help="Keep frames whose electrons did not come to self-consistency.")
 @format_option(*FORMATS)
 @storing_profile_option
@@ -99,6 +104,7 @@ def import_dataset_command(
     origin: str,
     licence: str,
     sigmas: float | None,
+    highest_energy: float | None,
     keep_unconverged: bool,
     output_format: str,
 ) -> None:
@@ -116,7 +122,8 @@ def import_dataset_command(
     if temperature is not None and not 0 < temperature <= 20_000:
         raise click.ClickException(f"--temperature: {temperature:g} K is outside the allowed range 0 to 20000 K")
     try:
-        screening = ScreeningSettings(energy_sigmas=sigmas, converged=not keep_unconverged)
+        bound = {} if highest_energy is None else {"maximum_energy_ev_per_atom": highest_energy}
+        screening = ScreeningSettings(energy_sigmas=sigmas, converged=not keep_unconverged, **bound)
         found = import_dataset(path, element, phase, temperature, origin, licence, screening)
         done = list(told(found, "sources read"))
     except ValidationError as error:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.stats import median_abs_deviation
 
 from aiida_dnpmelt.physics.frames import LabelledFrames
+from aiida_dnpmelt.physics.units import BOLTZMANN_EV_PER_K, gpa_a3_to_ev
 
 
 class ScreeningSettings(BaseModel):
@@ -27,7 +28,16 @@ class ScreeningSettings(BaseModel):
         -20.0, ge=-1e6, le=1e6, description="Lowest energy in eV/atom; no element binds by more than 15."
     )
     maximum_energy_ev_per_atom: float = Field(
-        0.2, ge=-1e6, le=1e6, description="Highest energy in eV/atom: above 0 atoms would be better off apart."
+        0.2,
+        ge=-1e6,
+        le=1e6,
+        description="Highest energy in eV/atom of cold frames without pressure: above 0 atoms would be better off "
+        "apart.",
+    )
+    bound_follows_state: bool = Field(
+        True,
+        description="Add to the highest energy what heat and compression do: k T, and P V P/(P + 40 GPa) of the "
+        "potential pressure.",
     )
     maximum_force_ev_per_angstrom: float = Field(50.0, gt=0, le=1e6, description="Largest force on an atom in eV/A.")
     energy_sigmas: float | None = Field(
@@ -48,6 +58,13 @@ class ScreeningSettings(BaseModel):
         return self
 
 
+_SOFT_GPA = 40.0
+"""Twice the bulk modulus of a soft crystal: the work of compression is P V P/2K at small P, below P V at large P."""
+_LARGEST_GPA = 1000.0
+"""Pressures above are not believed: they are those of electrons that have not come to self-consistency."""
+_SAME_VOLUME = 0.02
+"""Relative width of volumes whose frames are taken to be at one pressure, so that one wild stress counts for nothing.
+"""
 FEWEST = 5
 """Frames that a standard deviation is taken from."""
 
@@ -72,7 +89,7 @@ def screen(frames: LabelledFrames, settings: ScreeningSettings, converged: NDArr
         raise ValueError(f"converged: {len(converged)} values given for {number} frames")
     energies = frames.energies_per_atom_ev
     forces = np.linalg.norm(frames.forces_ev_per_angstrom, axis=2).max(axis=1)
-    low, high = settings.minimum_energy_ev_per_atom, settings.maximum_energy_ev_per_atom
+    low, high = settings.minimum_energy_ev_per_atom, highest_energies(frames, settings)
     reasons = np.full(number, "", dtype=object)
     if converged is not None and settings.converged:
         reasons[~converged] = "unconverged"
@@ -92,6 +109,24 @@ def screen(frames: LabelledFrames, settings: ScreeningSettings, converged: NDArr
         for index in np.flatnonzero(reasons != "")
     ]
     return Screened([int(index) for index in np.flatnonzero(reasons == "")], dropped)
+
+
+def highest_energies(frames: LabelledFrames, settings: ScreeningSettings) -> NDArray[np.float64]:
+    """Return the highest energy of each frame in eV an atom, shape (f,), by its temperature and its pressure.
+
+    The pressure is the median of the frames of about its volume.
+    """
+    bound = np.full(len(frames), settings.maximum_energy_ev_per_atom)
+    if not settings.bound_follows_state:
+        return bound
+    volumes = np.linalg.det(frames.cells) / len(frames.symbols)
+    own = np.trace(frames.pressures_gpa, axis1=1, axis2=2) / 3
+    _, group = np.unique(np.rint(np.log(volumes) / _SAME_VOLUME), return_inverse=True)
+    pressures = np.array([np.median(own[group == number]) for number in range(group.max() + 1)])[group]
+    pressures[(pressures < 0) | (pressures > _LARGEST_GPA)] = 0.0
+    work = gpa_a3_to_ev(pressures * volumes) * pressures / (pressures + _SOFT_GPA)
+    highest: NDArray[np.float64] = bound + BOLTZMANN_EV_PER_K * np.maximum(frames.temperatures_k, 0) + work
+    return highest
 
 
 def _sigma(energies: NDArray[np.float64]) -> float:

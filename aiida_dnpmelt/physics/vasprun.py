@@ -1,142 +1,48 @@
 """Read the ionic steps of a `vasprun.xml`, as far as it goes: one that was cut gives the whole steps that it holds.
 
-The file is read as a stream: memory holds the numbers of the steps and one step's XML. Entities are not expanded, and
-nothing outside of the file is looked at. Written for the files of VASP 5.4 and 6.
+The file is read as a stream, compressed or not: memory holds the numbers of the steps and one step's XML. Entities are
+not expanded, and nothing outside of the file is looked at. Written for the files of VASP 5.4 and 6.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 from xml.etree.ElementTree import Element
 
 import numpy as np
-from ase.units import GPa
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, iterparse
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Value = str | int | float | bool | list[float]
+from .packed import Readable, open_packed
+from .vasp_run import IonicStep, Value, VaspRun, potential_energy, virial_ev, work_ev
+from .vasp_symbols import symbols_of
 
-_RESOLUTION_EV: Final = 1.5e-8
-"""Energies have eight decimals in the file, so that a change is off by up to one of the last."""
-_KBAR: Final = 0.1 * GPa
+Array = NDArray[np.float64]
+
 _CONVERTERS: Final[dict[str, Callable[[str], Any]]] = {
     "int": int,
     "string": str.strip,
     "logical": lambda text: text.strip() == "T",
 }
-_NEEDED: Final = frozenset({"NELM", "EDIFF", "NSW"})
+PARAMETERS: Final = frozenset(
+    ("NELM", "EDIFF", "NSW", "IBRION", "ISIF", "PSTRESS", "POTIM", "NBLOCK", "TEBEG", "TEEND", "SMASS", "MDALGO")
+)
+"""Settings in force that are looked at."""
 _DROPPED: Final = frozenset(
     {"scstep", "dos", "eigenvalues", "projected", "projected_kpoints_dos", "dielectricfunction"}
 )
 """Parts that are let go of at their end: they can be larger than all that is needed of a step."""
-
-
-@dataclass(frozen=True)
-class IonicStep:
-    """What VASP computed for one set of positions of n atoms.
-
-    A number that VASP could not write, as `********`, is NaN.
-
-    :param cell: cell vectors as rows in Angstrom, shape (3, 3).
-    :param positions: Cartesian, in Angstrom, shape (n, 3).
-    :param energy_ev: free energy F of the electrons, to which the forces belong, in eV: the last ``e_fr_energy``.
-    :param forces_ev_per_angstrom: shape (n, 3).
-    :param virial_ev: shape (3, 3): +P V, positive under compression, as that of labelled frames.
-    :param electronic_steps: steps of the self-consistency cycle; 0 if a force field computed the step.
-    :param last_change_ev: of the free energy in the last of these steps, in eV, without sign; infinite if there were
-        fewer than two.
-    """
-
-    cell: Array
-    positions: Array
-    energy_ev: float
-    forces_ev_per_angstrom: Array
-    virial_ev: Array
-    electronic_steps: int
-    last_change_ev: float
-
-
-@dataclass(frozen=True)
-class VaspRun:
-    """What a `vasprun.xml` says.
-
-    :param version: of VASP; empty if the file does not get that far, as all that follows.
-    :param incar: the tags that were set, in capitals.
-    :param symbols: chemical symbols of the atoms.
-    :param potcars: titles of the POTCAR files, one a type of atoms.
-    :param parameters: of the settings in force, those that are needed here: ``NELM``, ``EDIFF`` (eV), ``NSW``.
-    :param kpoints: number of k-points of the irreducible zone.
-    :param steps: the whole ionic steps.
-    :param started: number of ionic steps that were begun.
-    :param cut: why the file ends before its end, None if it does not.
-    """
-
-    version: str
-    incar: Mapping[str, Value]
-    symbols: tuple[str, ...]
-    potcars: tuple[str, ...]
-    parameters: Mapping[str, Value]
-    kpoints: int
-    steps: tuple[IonicStep, ...]
-    started: int
-    cut: str | None
-
-    @property
-    def lost(self) -> int:
-        """Return the number of ionic steps that were begun and are not whole."""
-        return self.started - len(self.steps)
-
-    @property
-    def flaw(self) -> str | None:
-        """Return in words how the run came to an early end, None if it did not."""
-        if self.cut is not None:
-            return f"{self.cut}; {self.lost} begun steps are lost"
-        planned = self.parameters.get("NSW", 0)
-        if isinstance(planned, int) and len(self.steps) < planned:
-            return f"{len(self.steps)} of {planned} ionic steps"
-        return None
-
-    @property
-    def threshold_ev(self) -> float:
-        """Return EDIFF in eV, VASP's default where the file does not say it."""
-        found = self.parameters.get("EDIFF", 1e-4)
-        return found if isinstance(found, float) else 1e-4
-
-    @property
-    def converged(self) -> NDArray[np.bool_]:
-        """Tell of each step whether its electrons came to self-consistency: their last change is at most EDIFF.
-
-        VASP goes on without a word when NELM steps were not enough.
-        """
-        changes = np.array([step.last_change_ev for step in self.steps])
-        return changes <= self.threshold_ev + _RESOLUTION_EV
-
-    def arrays(self) -> dict[str, Array]:
-        """Return cells, positions and labels of the steps, by their names in `LabelledFrames`; some may be NaN."""
-        return {
-            "cells": np.array([step.cell for step in self.steps]),
-            "positions": np.array([step.positions for step in self.steps]),
-            "energies_ev": np.array([step.energy_ev for step in self.steps]),
-            "forces_ev_per_angstrom": np.array([step.forces_ev_per_angstrom for step in self.steps]),
-            "virials_ev": np.array([step.virial_ev for step in self.steps]),
-        }
-
-    @property
-    def temperatures_k(self) -> Array:
-        """Return the temperature in K that each step was to have, from TEBEG to TEEND in equal parts; else NaN."""
-        begin = self.incar.get("TEBEG", np.nan)
-        end = self.incar.get("TEEND", begin)
-        if not (isinstance(begin, float) and isinstance(end, float)):
-            return np.full(len(self.steps), np.nan)
-        planned = self.parameters.get("NSW", 1)
-        last = max(planned if isinstance(planned, int) else 1, len(self.steps), 2) - 1
-        return begin + (end - begin) * np.arange(len(self.steps)) / last
+_FREE_TEXT: Final = re.compile(rb'(<([iv])\b[^<>]*\btype="string"[^<>]*>)(.*)(</\2>)')
+_AMPERSAND: Final = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_END_OF_HEAD: Final = b"<atominfo"
+_LONGEST_LINE: Final = 1 << 20
 
 
 def read_vasprun(path: Path) -> VaspRun:
@@ -144,21 +50,64 @@ def read_vasprun(path: Path) -> VaspRun:
 
     :raises OSError: if the file cannot be read. What it holds raises nothing.
     """
-    with path.open("rb") as handle:
-        return read_stream(handle)
+    with open_packed(path) as handle:
+        run = read_stream(handle)
+        return run if handle.flaw is None else replace(run, cut=handle.flaw)
 
 
-def read_stream(handle: BinaryIO) -> VaspRun:
+def read_stream(handle: Readable) -> VaspRun:
     """Return what an open `vasprun.xml` says, as far as it goes."""
     reader, cut = _Reader(), None
     try:
-        for event, element in iterparse(handle, events=("start", "end"), forbid_dtd=True):
+        for event, element in iterparse(MendedXml(handle), events=("start", "end"), forbid_dtd=True):
             reader.take(event, element)
     except ParseError as error:
         cut = f"the file ends early or is damaged: {error}"
     except DefusedXmlException as error:
         cut = f"the file declares what no output of VASP does: {error}"
     return reader.run(cut)
+
+
+class MendedXml:
+    """The bytes of a `vasprun.xml` with the free text of its head as XML has it.
+
+    VASP writes SYSTEM and its like as they were given: `&`, `<`, control characters, and letters in any encoding.
+    """
+
+    def __init__(self, handle: Readable) -> None:
+        """Take an open file."""
+        self._handle = handle
+        self._in_head = True
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, none at the end."""
+        while self._in_head:
+            block = self._handle.read(size)
+            text = self._rest + block
+            place = text.find(_END_OF_HEAD)
+            end = place if place >= 0 else text.rfind(b"\n") + 1
+            self._in_head = bool(block) and place < 0 and len(text) < _LONGEST_LINE
+            if not self._in_head and place < 0:
+                end = len(text)
+            self._rest = text[end:]
+            if end:
+                return b"".join(map(_mended, text[:end].splitlines(keepends=True)))
+        rest, self._rest = self._rest, b""
+        return rest or self._handle.read(size)
+
+
+def _mended(line: bytes) -> bytes:
+    return _FREE_TEXT.sub(lambda found: found[1] + _as_xml(found[3]) + found[4], line)
+
+
+def _as_xml(text: bytes) -> bytes:
+    plain = _AMPERSAND.sub(b"&amp;", _CONTROL.sub(b" ", text)).replace(b"<", b"&lt;")
+    try:
+        letters = plain.decode("utf-8")
+    except UnicodeDecodeError:
+        letters = plain.decode("latin-1")
+    return letters.encode("ascii", "xmlcharrefreplace")
 
 
 class _Reader:
@@ -172,7 +121,11 @@ class _Reader:
         self._parameters: dict[str, Value] = {}
         self._symbols: tuple[str, ...] = ()
         self._potcars: tuple[str, ...] = ()
+        self._notes: tuple[str, ...] = ()
+        self._contradiction: str | None = None
         self._kpoints = 0
+        self._mesh: tuple[int, ...] = ()
+        self._force_field = 0
         self._energies: list[float] = []
         self._steps: list[IonicStep] = []
         self._started = 0
@@ -187,9 +140,7 @@ class _Reader:
         if element.tag == "scstep":
             self._energies.append(_energy(element))
         elif element.tag == "calculation":
-            step = _step(element, self._energies, len(self._symbols))
-            if step is not None:
-                self._steps.append(step)
+            self._take_step(element)
             self._energies = []
         elif len(self._path) == 1:
             self._take_head(element)
@@ -203,14 +154,39 @@ class _Reader:
         elif element.tag == "incar":
             self._incar = _tags(element)
         elif element.tag == "parameters":
-            self._parameters = {name: value for name, value in _tags(element).items() if name in _NEEDED}
+            self._parameters = {name: value for name, value in _tags(element).items() if name in PARAMETERS}
         elif element.tag == "kpoints":
             self._kpoints = len(element.findall("varray[@name='kpointlist']/v"))
+            with suppress(ValueError):
+                divisions = element.findtext("generation/v[@name='divisions']") or ""
+                self._mesh = tuple(map(int, divisions.split()))
         elif element.tag == "atominfo":
-            cells = [row.findtext("c") or "" for row in element.findall("array[@name='atoms']/set/rc")]
-            self._symbols = tuple(cell.strip() for cell in cells)
-            types = element.findall("array[@name='atomtypes']/set/rc")
-            self._potcars = tuple((row.findtext("c[5]") or "").strip() for row in types)
+            self._take_atoms(element)
+        elif element.tag == "energy":  # a step of a force field has no element of its own
+            self._force_field += 1
+
+    def _take_atoms(self, element: Element) -> None:
+        types = element.findall("array[@name='atomtypes']/set/rc")
+        self._potcars = tuple((row.findtext("c[5]") or "").strip() for row in types)
+        rows = element.findall("array[@name='atoms']/set/rc")
+        names = [(row.findtext("c[1]") or "").strip() for row in rows]
+        numbers = [_whole(row.findtext("c[2]")) for row in rows]
+        self._symbols = tuple(names)
+        try:
+            self._symbols, self._notes = symbols_of(names, numbers, self._potcars)
+        except ValueError as error:
+            self._contradiction = str(error)
+
+    def _take_step(self, element: Element) -> None:
+        if self._incar.get("ML_LMLFF") is True and not self._energies:
+            self._force_field += 1
+            self._started -= 1
+            return
+        index = self._started + self._force_field - 1
+        pressure = self._parameters.get("PSTRESS", self._incar.get("PSTRESS"))
+        step = _step(element, self._energies, len(self._symbols), pressure)
+        if step is not None:
+            self._steps.append(replace(step, index=index))
 
     def run(self, cut: str | None) -> VaspRun:
         """Return what has been read."""
@@ -224,6 +200,10 @@ class _Reader:
             steps=tuple(self._steps),
             started=self._started,
             cut=cut,
+            kpoint_mesh=self._mesh,
+            force_field_steps=self._force_field,
+            contradiction=self._contradiction,
+            notes=self._notes,
         )
 
 
@@ -241,8 +221,8 @@ def _tags(element: Element) -> dict[str, Value]:
     return found
 
 
-def _energy(element: Element) -> float:
-    return _number(element.findtext("energy/i[@name='e_fr_energy']"))
+def _energy(element: Element, name: str = "e_fr_energy") -> float:
+    return _number(element.findtext(f"energy/i[@name='{name}']"))
 
 
 def _number(text: str | None) -> float:
@@ -250,6 +230,13 @@ def _number(text: str | None) -> float:
         return float(text or "")
     except ValueError:
         return np.nan
+
+
+def _whole(text: str | None) -> int:
+    try:
+        return int(text or "")
+    except ValueError:
+        return 0
 
 
 def _vectors(element: Element, path: str) -> Array:
@@ -261,20 +248,29 @@ def _vectors(element: Element, path: str) -> Array:
     return vectors
 
 
-def _step(element: Element, energies: list[float], atoms: int) -> IonicStep | None:
-    """Return the step of a `calculation`, None if a part or an atom is missing."""
+def _step(element: Element, energies: list[float], atoms: int, pressure: Value | None) -> IonicStep | None:
+    """Return the step of a `calculation`, None if a part or an atom is missing; the stress may be.
+
+    :param energies: of the electronic steps in eV.
+    :param pressure: PSTRESS in kB.
+    """
     cell = _vectors(element, "structure/crystal/varray[@name='basis']")
     fractions = _vectors(element, "structure/varray[@name='positions']")
     forces = _vectors(element, "varray[@name='forces']")
     stress = _vectors(element, "varray[@name='stress']")
-    if cell.shape != (3, 3) or stress.shape != (3, 3) or not atoms or not len(forces) == len(fractions) == atoms:
+    if cell.shape != (3, 3) or not atoms or not len(forces) == len(fractions) == atoms:
         return None
+    last = energies[-1] if energies else np.nan
+    energy, work, checked = potential_energy(_energy(element), last, work_ev(pressure, cell), contained=True)
     return IonicStep(
         cell=cell,
         positions=fractions @ cell,
-        energy_ev=_energy(element),
+        energy_ev=energy,
         forces_ev_per_angstrom=forces,
-        virial_ev=stress * _KBAR * abs(np.linalg.det(cell)),
+        virial_ev=virial_ev(stress, cell) if stress.shape == (3, 3) else None,
         electronic_steps=len(energies),
         last_change_ev=abs(energies[-1] - energies[-2]) if len(energies) > 1 else np.inf,
+        kinetic_ev=_energy(element, "kinetic"),
+        work_ev=work,
+        work_checked=checked,
     )

@@ -15,11 +15,22 @@ from typing import Any, NamedTuple
 from ase.data import atomic_numbers
 
 from aiida_dnpmelt.data.elements import elements
+from aiida_dnpmelt.physics.functional import functional_of
 
 MULTIPLES = (0.25, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4)
 """Multiples of the experimental T_m at which frames are labelled."""
-SETTINGS = ("ENCUT", "PREC", "EDIFF", "ISMEAR", "SIGMA", "KSPACING", "ISPIN", "GGA")
-"""Settings of VASP on which the energies depend."""
+SETTINGS = (
+    *("ENCUT", "PREC", "EDIFF", "ISMEAR", "SIGMA", "KSPACING", "ISPIN", "GGA", "METAGGA", "IVDW", "PSTRESS"),
+    *("LHFCALC", "AEXX", "HFSCREEN", "LUSE_VDW", "BPARAM", "LDAU", "LDAUTYPE", "LDAUL", "LDAUU", "LDAUJ"),
+)
+"""Settings of VASP on which the energies, or what was computed, depend."""
+FUNCTIONAL, POTCARS, KPOINTS = "functional", "POTCAR", "k-points"
+
+_SWITCHES = {"LHFCALC": ("AEXX", "HFSCREEN"), "LUSE_VDW": ("BPARAM",), "LDAU": ("LDAUTYPE", "LDAUL", "LDAUU", "LDAUJ")}
+"""Tags that put on others, which mean nothing without them."""
+_UNSET = ("", "-", "--", "NONE", "F", "FALSE")
+_USUAL = {"ISPIN": "1", "PSTRESS": "0", "IVDW": "0"}
+_PRECISIONS = {word[0]: word for word in ("ACCURATE", "NORMAL", "HIGH", "MEDIUM", "LOW", "SINGLE")}
 
 _OWN, _OTHER = 0.005, 0.001
 """Relative distance up to which a temperature is a multiple of T_m: handbooks differ by some tenths of a percent.
@@ -28,7 +39,7 @@ _NEAR = 0.1
 """Relative distance up to which another T_m can be meant for the same element."""
 _STRUCTURE = re.compile(r"(?:\d+_)?(mp-\d+)(?:_.*)?")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_TEMPERATURE = re.compile(r"T?(\d+(?:\.\d+)?)K?")
+_TEMPERATURE = re.compile(r"T?([1-9]\d*(?:\.\d+)?)K?")
 _PHASES = {
     "interface": re.compile(r"TPC|.*interface.*", re.IGNORECASE),
     "solid": re.compile(r"(elastic|vacanc|interstitial).*", re.IGNORECASE),
@@ -60,7 +71,8 @@ def element_of(place: PurePosixPath) -> str | None:
 def temperature_of(place: PurePosixPath, symbol: str | None) -> float | None:
     """Return the temperature in K that the outermost folder of a number stands for, None if there is none.
 
-    Folders of frames are numbered, too: what is not between 0.2 and 2 times the T_m of the element is no temperature.
+    Folders of frames are numbered, too: what is not between 0.2 and 2 times the T_m of the element is no temperature,
+    and nothing with zeros before it is, such as ``000100`` of a task.
     """
     melting = _melting(symbol)
     for name in place.parts:
@@ -198,15 +210,55 @@ def once(findings: Iterable[Finding]) -> list[Finding]:
     ]
 
 
-def different_settings(symbol: str, incars: Sequence[Mapping[str, Any]]) -> str:
-    """Return in words which settings of the runs of an element differ, so that their energies are not of one kind."""
+def settings_of(details: Mapping[str, Any], atoms: int) -> dict[str, str]:
+    """Return what the energies of a run depend on, by name and in words that are the same for the same thing.
+
+    :param details: ``incar``, ``potcars``, ``kpoints`` and ``kpoint_mesh`` as they are read from a run.
+    :param atoms: in the cell: meshes of k-points are compared among cells of the same number.
+    """
+    incar, potcars = details.get("incar") or {}, details.get("potcars") or []
+    found = {name: value for name in SETTINGS if (value := _in_words(name, incar.get(name)))}
+    for switch, names in _SWITCHES.items():
+        if switch not in found:
+            found = {name: value for name, value in found.items() if name not in names}
+    mesh, number = details.get("kpoint_mesh"), details.get("kpoints")
+    if (mesh or number) and "KSPACING" not in found:
+        found[f"{KPOINTS} of {atoms} atoms"] = "x".join(map(str, mesh)) if mesh else str(number)
+    if potcars:
+        found[POTCARS] = ", ".join(" ".join(title.split()) for title in potcars)
+    if functional := functional_of(incar, potcars):
+        found[FUNCTIONAL] = functional
+    return found
+
+
+def different_settings(symbol: str, runs: Sequence[Mapping[str, str]]) -> str:
+    """Return in words which settings of the runs of an element differ, so that their energies are not of one kind.
+
+    :param runs: see `settings_of`.
+    """
     words = []
-    for name in SETTINGS:
-        values = Counter(str(incar.get(name, "not set")) for incar in incars)
+    for name in (FUNCTIONAL, POTCARS, *SETTINGS, *sorted({name for run in runs for name in run if KPOINTS in name})):
+        if name.startswith(KPOINTS):
+            values = Counter(run[name] for run in runs if name in run)
+        else:
+            values = Counter(run.get(name, "not set") for run in runs)
         if len(values) > 1:
             counted = ", ".join(f"{value} ({number} runs)" for value, number in values.most_common())
             words.append(f"{name} {counted}")
     return f"runs of {symbol} differ in {'; '.join(words)}" if words else ""
+
+
+def _in_words(name: str, value: Any) -> str:
+    """Return the value of a tag, empty if it is as if it were not set."""
+    values = value if isinstance(value, list) else [value]
+    words = " ".join(
+        f"{each:g}" if isinstance(each, int | float) and not isinstance(each, bool) else str(each or "").strip(" .")
+        for each in values
+    ).upper()
+    if words in _UNSET or words == _USUAL.get(name):
+        return ""
+    words = "TRUE" if words == "T" else words
+    return _PRECISIONS.get(words[0], words).lower() if name == "PREC" else words.replace("E-", "e-")
 
 
 def _tail(system: PurePosixPath, symbol: str) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,11 +9,7 @@ from .archives import holds_frames, is_archive
 from .deepmd_sets import read_set, sets_of
 from .sources import Dataset, Source
 from .tree import Tree, walk
-from .vasp_runs import read_run, run_of
-
-_HEAD_BYTES = 1 << 16
-_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
-_OUTCAR = re.compile(rb"vasp\.\d")
+from .vasp_runs import kind_of, read_run, run_of
 
 
 def find_sources(path: Path) -> Iterator[Source]:
@@ -76,15 +71,12 @@ def _of_file(path: Path) -> Source:
         raise ValueError(f"'{path}' is a part of a data set: give the folder that holds its type.raw")
     if is_archive(path):
         raise ValueError(f"'{path}' is an archive: unpack it, or give its folder to `import repository`")
-    with path.open("rb") as handle:
-        head = handle.read(_HEAD_BYTES)
-    if not head:
+    if not path.stat().st_size:
         raise ValueError(f"'{path}' is empty")
-    if b"<modeling" in head or (head.startswith(_COMPRESSED) and "OUTCAR" not in path.name):
-        return Source(path, "vasprun.xml")
-    if _OUTCAR.search(head) or head.startswith(_COMPRESSED):
-        return Source(path, "OUTCAR")
-    raise ValueError(f"'{path}' is no vasprun.xml and no OUTCAR: nothing in it says so")
+    kind = kind_of(path)
+    if kind is None:
+        raise ValueError(f"'{path}' is no vasprun.xml and no OUTCAR: nothing in it says so")
+    return Source(path, kind)
 
 
 def _once(runs: Sequence[Source]) -> Iterator[Source]:

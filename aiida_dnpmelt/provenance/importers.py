@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from aiida.common.exceptions import ValidationError
 from aiida.orm import CalcFunctionNode, Code, Data, Dict, Int, QueryBuilder, SinglefileData
 
@@ -15,7 +16,7 @@ from aiida_dnpmelt.calculations.deepmd_show import DeepmdShowCalculation
 from aiida_dnpmelt.calculations.screening import screen_frames
 from aiida_dnpmelt.data.elements import element
 from aiida_dnpmelt.data.frames import FramesData
-from aiida_dnpmelt.data.potential import DEEPMD, DEEPMD_SUFFIXES, PotentialData, pair_style_of
+from aiida_dnpmelt.data.potential import DEEPMD, DEEPMD_SUFFIXES, PotentialData, no_model, pair_style_of
 from aiida_dnpmelt.data.trust import own_code, trust, untrusted
 from aiida_dnpmelt.parsers.training_record import settings_flaw
 from aiida_dnpmelt.physics.frames import LabelledFrames
@@ -28,6 +29,8 @@ from .datasets import find_sources, read_dataset
 from .local_jobs import run_here
 from .sources import NO_FRAMES, Dataset, Source
 
+_SAME_ENERGY_EV = 1e-3
+"""Distance of energies of a cell up to which they are those that were stored: P V of one atmosphere is less."""
 DEEPMD_CODE = "dp@localhost"
 SETTINGS = ("out.json", "input.json")
 LEARNING_CURVE = "lcurve.out"
@@ -99,7 +102,11 @@ class DatasetImporter:
         checksum = source.sha256
         known = QueryBuilder().append(FramesData, filters={"attributes.sha256": checksum}).all(flat=True)
         foreign = untrusted(known)  # what an archive says of the file that its frames are from may not be true
-        node = next((each for each in known if each.pk not in {other.pk for other in foreign}), None)
+        foreign_pks = {each.pk for each in foreign}
+        own = [each for each in known if each.pk not in foreign_pks]
+        node = next((each for each in own if _same_labels(each, found.frames)), None)
+        if own and node is None:
+            remark = _joined([remark, f"read anew: node {own[-1].pk} holds other energies or elements of it"])
         state: State = "stored" if node is None else "known"
         if node is None:
             node = FramesData(
@@ -191,6 +198,8 @@ def import_potential(
         trust([known])  # an archive brought it, and now the user gives the very file
         return known
     if (pair_style or pair_style_of(path)) == DEEPMD:
+        if path.suffix not in DEEPMD_SUFFIXES:
+            raise ValueError(no_model(path.name))
         return _show(path, origin, licence, label, own_code(code))
     return PotentialData.get_or_create(path, pair_style, origin=origin, licence=licence, label=label)
 
@@ -238,6 +247,16 @@ def _screen(node: FramesData, settings: Dict) -> tuple[FramesData | None, Dict]:
             return process.outputs.frames if "frames" in process.outputs else None, process.outputs.report
     outputs, _ = run_here(screen_frames, frames=node, settings=settings)
     return outputs.get("frames"), outputs["report"]
+
+
+def _same_labels(node: FramesData, frames: LabelledFrames) -> bool:
+    """Return whether stored frames are as they are read now: those of before may hold enthalpies, or half symbols."""
+    stored, symbols = node.get_array("energies"), tuple(node.base.attributes.get("symbols"))
+    return (
+        symbols == frames.symbols
+        and stored.shape == frames.energies_ev.shape
+        and bool(np.allclose(stored, frames.energies_ev, rtol=0, atol=_SAME_ENERGY_EV))
+    )
 
 
 def _phase_of(frames: LabelledFrames) -> str:

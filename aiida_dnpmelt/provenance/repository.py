@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+import numpy as np
 from aiida.orm import Group, Node
 
 from aiida_dnpmelt.data.frames import FramesData
@@ -29,6 +29,7 @@ from .consistency import (
     odd_temperatures,
     once,
     phase_of,
+    settings_of,
     structures_of,
     temperature_of,
     training_findings,
@@ -39,6 +40,9 @@ from .sources import Source
 from .tree import Tree, walk
 
 _TEMPERATURE_TOLERANCE = 1e-3
+_DRIFT = 0.1
+"""Relative distance of the mean temperature of a run without a thermostat, or of a ramp, from that of its folder."""
+_DETAILS = ("incar", "potcars", "kpoints", "kpoint_mesh")
 _POINTER = "stands for a file that is not here: run `git lfs pull`"
 UNKNOWN = "?"
 
@@ -68,7 +72,7 @@ class _Seen:
     """What the rules look at, gathered on the way; sets of places are by element."""
 
     temperatures: dict[tuple[str, str], set[float]] = field(default_factory=lambda: defaultdict(set))
-    incars: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    settings: dict[str, list[dict[str, str]]] = field(default_factory=lambda: defaultdict(list))
     sets: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     trainings: list[_Training] = field(default_factory=list)
     models: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -144,8 +148,8 @@ class RepositoryImport:
         for (place, symbol), temperatures in seen.temperatures.items():
             if words := odd_temperatures(symbol, temperatures, elements):
                 found.append(Finding(place, symbol, "temperature", words))
-        for symbol, incars in seen.incars.items():
-            if words := different_settings(symbol, incars):
+        for symbol, runs in seen.settings.items():
+            if words := different_settings(symbol, runs):
                 found.append(Finding("", symbol, "settings", words))
         for places in seen.models.values():
             if len(places) > 1:
@@ -247,7 +251,7 @@ class RepositoryImport:
             folder_says = temperature_of(at, symbol)
             done = importer.take(source, symbol, phase_of(at), folder_says or _common(temperatures), shown)
             known = symbol or (done.node.frames.symbols[0] if done.node else UNKNOWN)
-            if done.node is not None and source.kind == "vasprun.xml":
+            if done.node is not None and source.kind in ("vasprun.xml", "OUTCAR"):
                 temperatures.append(self._temperature(at, known, folder_says, done.node))
             if folder_says is not None:
                 self._seen.temperatures[_root(at, known), known].add(folder_says)
@@ -269,12 +273,15 @@ class RepositoryImport:
 
     def _temperature(self, place: PurePosixPath, symbol: str, folder_says: float | None, node: FramesData) -> float:
         """Return the temperature of a run in K, and compare it with that of its folder."""
-        temperature = float(node.get_array("temperatures").mean())
-        if folder_says is not None and abs(temperature / folder_says - 1) > _TEMPERATURE_TOLERANCE:
+        temperatures = node.get_array("temperatures")
+        temperature = float(temperatures.mean())
+        tolerance = _TEMPERATURE_TOLERANCE if np.ptp(temperatures) == 0 else _DRIFT
+        if folder_says is not None and abs(temperature / folder_says - 1) > tolerance:
             self._find(place, symbol, "temperature", f"a run at {temperature:g} K in the folder {folder_says:g}")
-        incar = node.base.attributes.get("labels_incar", None)
-        if incar:
-            self._seen.incars[symbol].append(incar)
+        attributes = node.base.attributes
+        details = {name: attributes.get(f"labels_{name}", None) for name in _DETAILS}
+        if details["incar"]:
+            self._seen.settings[symbol].append(settings_of(details, len(attributes.get("symbols"))))
         return temperature
 
     def _labels(self, counts: Counter[str], place: PurePosixPath, symbol: str, source: Source, done: Imported) -> None:

@@ -10,6 +10,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, if_, 
 
 from aiida_dnpmelt.calculations.initial_frames import initial_frames
 from aiida_dnpmelt.calculations.job_resources import fitted_options
+from aiida_dnpmelt.calculations.label_consistency import mixed_labels, other_functional
 from aiida_dnpmelt.calculations.lammps_exploration import LammpsExplorationCalculation
 from aiida_dnpmelt.calculations.learning import (
     GIVEN,
@@ -84,6 +85,7 @@ class AdaptiveLearningWorkChain(WorkChain):
             "frames",
             dynamic=True,
             valid_type=FramesData,
+            validator=mixed_labels,
             required=False,
             help="Labelled frames to begin with, of the elements of the structure; without them the plan's first "
             "frames are labelled.",
@@ -162,7 +164,7 @@ class AdaptiveLearningWorkChain(WorkChain):
                 return "frames, potentials, plan.first_frames: one of them is needed to begin with"
             if plan.thresholds.unit == "rms_force":
                 return "frames, plan.first_frames: thresholds in units of the rms force need labelled frames"
-        return refusal(inputs, cell)
+        return other_functional(inputs.get("frames", {}), inputs.get("labelling", {})) or refusal(inputs, cell)
 
     @classmethod
     def get_builder_from_protocol(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,19 @@ def test_dataset_says_what_became_of_each_source(imports, runs):
 def test_unconverged_frames_are_kept_on_demand(imports, runs):
     result = imports("dataset", str(runs), "--keep-unconverged", "--format", "json")
     assert [row["usable"] for row in json.loads(result.output)] == [1, 3]
+
+
+def test_highest_energy_is_an_option(imports, tmp_path):
+    frames = copper_frames(3, seed=61)
+    path = tmp_path / "vasprun.xml"
+    path.write_text(vasprun(replace(frames, energies_ev=frames.energies_ev + 32 * 1.5)))
+    kept = {}
+    for options in ((), ("--highest-energy", "3")):
+        result = imports("dataset", str(path), "--format", "json", *options)
+        assert result.exit_code == 0, result.output
+        (row,) = json.loads(result.stdout)
+        kept[options] = (row["usable"], row["dropped"])
+    assert kept == {(): (0, ["3 energy"]), ("--highest-energy", "3"): (3, [])}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from aiida_dnpmelt.provenance.consistency import (
     odd_temperatures,
     once,
     phase_of,
+    settings_of,
     structures_of,
     temperature_of,
     training_findings,
@@ -43,6 +44,10 @@ def test_element_is_in_the_innermost_name_that_has_one(place, symbol):
         ("TPC/84/vasprun.xml", "Al", None),
         ("2193.660/vasprun.xml", None, None),
         ("1200/vasprun.xml", "Og", None),
+        ("02.md/sys-0004/scale-1.000/000400/OUTCAR", "Al", None),
+        ("task.000.000900/000900/vasprun.xml", "Al", None),
+        ("T0900K/vasprun.xml", "Al", None),
+        ("900/000700/vasprun.xml", "Al", 900.0),
     ],
 )
 def test_numbers_of_frames_are_no_temperatures(place, symbol, temperature):
@@ -179,10 +184,68 @@ def test_findings_that_differ_in_numbers_alone_are_one_with_a_count():
     ]
 
 
+def settings(atoms=32, **incar):
+    """Return what is compared of a run by the PBE of its POTCAR."""
+    known = {"potcars": ["PAW_PBE Al 04Jan2001"], "kpoints": 4, "kpoint_mesh": [2, 2, 2]}
+    details = {name: incar.pop(name, value) for name, value in known.items()}
+    return settings_of({**details, "incar": incar}, atoms)
+
+
+def difference(*runs):
+    return different_settings("Al", runs).removeprefix("runs of Al differ in ")
+
+
 def test_settings_that_differ_are_counted():
-    incars = [{"ENCUT": 400.0, "TEBEG": 900.0}, {"ENCUT": 520.0, "TEBEG": 1000.0}, {"ENCUT": 400.0}]
-    assert different_settings("Al", incars) == "runs of Al differ in ENCUT 400.0 (2 runs), 520.0 (1 runs)"
-    assert different_settings("Al", incars[::2]) == ""
-    assert (
-        different_settings("Al", [{}, {"EDIFF": 1e-8}]) == "runs of Al differ in EDIFF not set (1 runs), 1e-08 (1 runs)"
-    )
+    runs = [settings(ENCUT=400.0, TEBEG=900.0), settings(ENCUT=520, TEBEG=1000.0), settings(ENCUT=400)]
+    assert difference(*runs) == "ENCUT 400 (2 runs), 520 (1 runs)"
+    assert difference(runs[0], runs[2]) == ""
+    assert difference(settings(), settings(EDIFF=1e-8)) == "EDIFF not set (1 runs), 1e-08 (1 runs)"
+
+
+@pytest.mark.parametrize(
+    ("incar", "words"),
+    [
+        ({"METAGGA": "SCAN"}, "functional PBE (1 runs), SCAN (1 runs); METAGGA not set (1 runs), SCAN (1 runs)"),
+        ({"IVDW": 12}, "functional PBE (1 runs), PBE+D3(BJ) (1 runs); IVDW not set (1 runs), 12 (1 runs)"),
+        ({"LHFCALC": True}, "functional PBE (1 runs), PBE0 (1 runs); LHFCALC not set (1 runs), TRUE (1 runs)"),
+        ({"PSTRESS": 100.0}, "PSTRESS not set (1 runs), 100 (1 runs)"),
+        (
+            {"LDAU": True, "LDAUU": [4.0, 0.0]},
+            "functional PBE (1 runs), PBE+U(Al d 4) (1 runs); LDAU not set (1 runs), TRUE (1 runs); "
+            "LDAUU not set (1 runs), 4 0 (1 runs)",
+        ),
+        (
+            {"potcars": ["PAW_PBE Al_sv_GW 02Feb2008"]},
+            "POTCAR PAW_PBE Al 04Jan2001 (1 runs), PAW_PBE Al_sv_GW 02Feb2008 (1 runs)",
+        ),
+        ({"kpoint_mesh": [3, 3, 3]}, "k-points of 32 atoms 2x2x2 (1 runs), 3x3x3 (1 runs)"),
+    ],
+)
+def test_what_the_energies_depend_on_is_compared(incar, words):
+    assert difference(settings(), settings(**incar)) == words
+
+
+@pytest.mark.parametrize(
+    "incar",
+    [
+        {"LDAU": False, "LDAUU": [4.0, 0.0]},
+        {"LHFCALC": False, "AEXX": 0.3},
+        {"LUSE_VDW": False, "BPARAM": 15.7},
+        {"GGA": "--", "METAGGA": "--", "IVDW": 0, "PSTRESS": 0.0, "ISPIN": 1},
+        {"atoms": 64, "kpoint_mesh": [1, 1, 1]},
+        {"SYSTEM": "another name"},
+        {"potcars": ["PAW_PBE  Al   04Jan2001 "]},
+    ],
+)
+def test_what_changes_nothing_is_no_difference(incar):
+    assert difference(settings(), settings(**incar)) == ""
+
+
+def test_the_same_word_in_other_letters_is_no_difference():
+    assert difference(settings(PREC="a", GGA="PE"), settings(PREC=" Accurate", GGA="pe")) == ""
+    assert difference(settings(PREC="Normal"), settings(PREC="a")) == "PREC normal (1 runs), accurate (1 runs)"
+
+
+def test_meshes_made_by_one_spacing_may_differ():
+    spacing = {"KSPACING": 0.24}
+    assert difference(settings(**spacing), settings(**spacing, kpoint_mesh=[3, 2, 2])) == ""

@@ -49,7 +49,7 @@ FINDINGS = [
         CU,
         f"1 folders hold the structure of a run and no results, as {CU}/iter1/2073.78/3",
     ),
-    ("Cu", "settings", "", "runs of Cu differ in ENCUT not set (2 runs), 520.0 (1 runs)"),
+    ("Cu", "settings", "", "runs of Cu differ in ENCUT not set (2 runs), 520 (1 runs)"),
     (
         "Cu",
         "temperature",

@@ -1,0 +1,96 @@
+"""Labels that cannot be learned as one: those of different functionals, and enthalpies among energies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from aiida import orm
+
+from aiida_dnpmelt.data.frames import FramesData
+from aiida_dnpmelt.physics.functional import current_name, functional_of
+from aiida_dnpmelt.physics.vasp_run import work_ev
+
+READING = "labels_reading"
+"""Attribute of frames that were read since P V of PSTRESS is taken off their energies."""
+_NAMED = 3
+_LARGE_EV_PER_ATOM = 1e-3
+
+
+def mixed_labels(frames: Mapping[str, Any] | None, _: Any = None) -> str | None:
+    """Return in words why labels cannot be learned as one, None if they can; for a port of frames.
+
+    What is not known of a functional is not held against it.
+    """
+    nodes = {name: node for name, node in (frames or {}).items() if isinstance(node, FramesData)}
+    names: dict[str, list[str]] = {}
+    for name, node in nodes.items():
+        if functional := functional_of_frames(node):
+            names.setdefault(functional, []).append(name)
+    if len(names) > 1:
+        listed = "; ".join(f"{functional} ({_listed(found)})" for functional, found in sorted(names.items()))
+        return f"frames: their labels are of different functionals and cannot be learned as one: {listed}"
+    enthalpies = [name for name, node in nodes.items() if _has_enthalpies(node)]
+    if enthalpies:
+        return f"frames: {_listed(enthalpies)} hold enthalpies of a run with PSTRESS: import the run again"
+    return None
+
+
+def other_functional(frames: Mapping[str, Any], labelling: Mapping[str, Any]) -> str | None:
+    """Return in words that VASP would label frames with another functional than those that are given, None if not.
+
+    :param labelling: inputs of the labeller; others than VASP have no functional that is known.
+    """
+    if "vasp" not in labelling or "potential_family" not in labelling:
+        return None
+    from aiida_vasp.data.potcar import PotcarData
+
+    names = {name: functional_of_frames(node) for name, node in frames.items()}
+    symbols = sorted({symbol for node in frames.values() for symbol in node.base.attributes.get("symbols")})
+    given = labelling["potential_mapping"].get_dict() if "potential_mapping" in labelling else {}
+    mapping = {symbol: given.get(symbol, symbol) for symbol in symbols}
+    try:
+        potcars = PotcarData.get_potcars_dict(symbols, labelling["potential_family"].value, mapping)
+    except Exception:  # the labeller says what is wrong with them
+        return None
+    meant = functional_of(labelling["vasp"].get_dict().get("incar", {}), [potcars[each].title for each in symbols])
+    others = [name for name, functional in names.items() if functional and functional != meant]
+    if not meant or not others:
+        return None
+    found = ", ".join(sorted({names[name] for name in others}))
+    return f"frames: {_listed(others)} are of {found}, the labelling is of {meant}: they cannot be learned as one"
+
+
+def functional_of_frames(node: FramesData) -> str:
+    """Return the functional of labelled frames, empty if it is not known; by the settings where they are kept."""
+    attributes = _as_read(node).base.attributes
+    incar = attributes.get("labels_incar", None)
+    if incar:
+        return functional_of(incar, attributes.get("labels_potcars", []))
+    return current_name(node.functional)
+
+
+def _as_read(node: FramesData) -> FramesData:
+    """Return the frames as they were read, of those that `screen_frames` has kept."""
+    creator = node.creator
+    if isinstance(creator, orm.CalcFunctionNode) and creator.process_label == "screen_frames":
+        read: FramesData = creator.inputs.frames
+        return read
+    return node
+
+
+def _has_enthalpies(node: FramesData) -> bool:
+    source = _as_read(node)
+    incar = source.base.attributes.get("labels_incar", None) or {}
+    if "PSTRESS" not in incar or source.base.attributes.get(READING, None) is not None:
+        return False
+    if source.base.attributes.get("source", "") != "vasprun.xml":
+        return False  # those of an OUTCAR have always been energies
+    largest = max(abs(work_ev(incar["PSTRESS"], cell)) for cell in np.asarray(source.get_array("cells")))
+    return largest > _LARGE_EV_PER_ATOM * len(source.base.attributes.get("symbols"))
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(sorted(names)[:_NAMED]) + more
