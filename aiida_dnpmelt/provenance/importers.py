@@ -27,10 +27,12 @@ from aiida_dnpmelt.physics.screening import ScreeningSettings
 from .clones import bytes_of
 from .datasets import find_sources, read_dataset
 from .local_jobs import run_here
-from .sources import NO_FRAMES, Dataset, Source
+from .sources import NO_FRAMES, Dataset, Source, UnknownTemperatureError
 
 _SAME_ENERGY_EV = 1e-3
 """Distance of energies of a cell up to which they are those that were stored: P V of one atmosphere is less."""
+_ANY_TEMPERATURE_K = 1.0
+"""Stands for one that is not known, in frames that are looked for among others and are not stored."""
 DEEPMD_CODE = "dp@localhost"
 SETTINGS = ("out.json", "input.json")
 LEARNING_CURVE = "lcurve.out"
@@ -83,7 +85,7 @@ class DatasetImporter:
         :param place: where the source lies, as it is kept.
         """
         try:
-            found = read_dataset(source, symbol, temperature_k)
+            found = self._found(source, symbol, temperature_k)
             if found.frames is None:
                 return Imported(source, "empty", remark=found.flaw or NO_FRAMES)
             number, remark = len(found.frames), _remark(found)
@@ -96,6 +98,16 @@ class DatasetImporter:
         except (OSError, ValueError, ValidationError) as error:
             words = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
             return Imported(source, "refused", remark=words.replace(str(source.path), place))
+
+    def _found(self, source: Source, symbol: str | None, temperature_k: float | None) -> Dataset:
+        """Return the frames of a source; of a set of which all were read before nobody needs to say the temperature."""
+        try:
+            return read_dataset(source, symbol, temperature_k)
+        except UnknownTemperatureError:
+            found = read_dataset(source, symbol, _ANY_TEMPERATURE_K)
+            if found.frames is not None and self._read.match(found.frames).new:
+                raise
+            return found
 
     def _store(self, source: Source, found: Dataset, phase: str | None, remark: str, place: str) -> Imported:
         assert found.frames is not None

@@ -121,15 +121,19 @@ def check_element(symbols: tuple[str, ...], symbol: str | None) -> None:
         raise ValueError(f"element is {symbol}, the frames hold {', '.join(sorted(set(symbols)))}")
 
 
+class UnknownTemperatureError(ValueError):
+    """Neither the source of frames nor who imports them says at which temperature they are."""
+
+
 def temperatures_of(known: NDArray[np.float64], given: float | None) -> NDArray[np.float64]:
     """Return the temperatures in K of frames: what their source says, or what was given.
 
-    :raises ValueError: if neither tells all.
+    :raises UnknownTemperatureError: if neither tells all.
     """
     if np.isfinite(known).all():
         return known
     if given is None:
-        raise ValueError("the frames do not say at which temperature they are: name it")
+        raise UnknownTemperatureError("the frames do not say at which temperature they are: name it")
     return np.full(len(known), given)
 
 

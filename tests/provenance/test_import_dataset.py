@@ -345,6 +345,17 @@ def test_set_of_turned_frames_is_a_copy_of_its_run(tmp_path):
     assert found["set"].remark.startswith("3 of 3 frames were read before, labels within 0.003 eV, ")
 
 
+def test_set_of_which_all_was_read_before_needs_no_temperature(tmp_path):
+    run = copper_frames(3, seed=52)
+    write_run(tmp_path / "run", run)
+    write_set(tmp_path / "set", lower_triangular(run))
+    write_set(tmp_path / "set_more", copper_frames(4, seed=53))
+    found = by_name(tmp_path)
+    assert (found["set"].state, found["set"].number) == ("copy", 3)
+    assert found["set_more"].state == "refused"
+    assert "at which temperature" in found["set_more"].remark
+
+
 def test_set_of_left_handed_cells_is_a_copy_too(tmp_path):
     run = copper_frames(2, seed=51)
     write_run(tmp_path / "run", run)
@@ -518,7 +529,7 @@ def test_run_is_known_by_its_content_whatever_its_name(tmp_path):
 
 @pytest.mark.skipif(SHARED is None, reason="DNPMELT_SHARED_DATA is not set: the cases beside it are not here")
 def test_case_of_a_turned_run_is_a_copy():
-    found = by_name(Path(SHARED).parent / "cases" / "41_rotated", temperature_k=300.0)
+    found = by_name(Path(SHARED).parent / "cases" / "41_rotated")
     run, copied = found["Al/run/vasprun.xml"], found["Al/data.000"]
     assert (run.number, copied.state, copied.node) == (3, "copy", None)
 
