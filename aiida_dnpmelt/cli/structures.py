@@ -99,7 +99,7 @@ def _read(file: str | Path, option: str, symbol: str | None) -> list[Atoms]:
             return [_read_lammps_data(Path(file), symbol)]
         images: list[Atoms] = read(file, index=":", do_not_split_by_at_sign=True)
     except Exception as exception:  # the readers of ASE raise whatever happens to them
-        reason = str(exception) if isinstance(exception, ValueError) else f"{type(exception).__name__} {exception}"
+        reason = _reason(exception)
         raise ValueError(f"{option}: '{file}' holds no structure that ASE can read: {reason.strip()}") from exception
     if kind == "dump" and symbol is not None:
         for image in images:
@@ -107,6 +107,13 @@ def _read(file: str | Path, option: str, symbol: str | None) -> list[Atoms]:
     elif kind == "dump":
         raise ValueError(f"{option}: '{file}' is a dump of LAMMPS that names no elements: give --element as well")
     return images
+
+
+def _reason(exception: Exception) -> str:
+    """Return in words why ASE could not read a file; it looks for names of elements by the key."""
+    if isinstance(exception, KeyError):
+        return f"{exception} is no chemical symbol"
+    return str(exception) if isinstance(exception, ValueError) else f"{type(exception).__name__} {exception}"
 
 
 def _lammps_kind(file: Path) -> str | None:

@@ -33,7 +33,7 @@ LEAST_LENGTH, ODD_LENGTH = 11.0, 18.0
 """Lengths of a cell along z in units of the cube root of the volume of an atom, 25 and 41 Angstrom for Cu. Two
 interfaces of some four such lengths each and a layer of each phase need the first; below the second a phase is lost by
 chance."""
-LEAST_ATOMS = 1500
+LEAST_ATOMS = 1400
 """Atoms in a cell below which a phase is lost by chance, see benchmarks/README.md."""
 
 LEAST_SHIFT = 0.1
