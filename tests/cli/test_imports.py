@@ -65,7 +65,7 @@ def test_import_with_a_pair_style_of_choice(imports, potentials_folder):
 def test_import_of_a_model_runs_one_job(imports, tiny_model, tmp_path, dp_code):
     model = tmp_path / "model.pb"
     # An unknown, empty field of the protocol buffer: another file, the same model.
-    model.write_bytes(tiny_model.read_bytes() + b"\xfa\xff\x7f\x00")
+    model.write_bytes(tiny_model.read_bytes() + b"\xfa\xff\x7f\x00" * 4)
     first = imports("potential", str(model), "--origin", "a test", "--code", dp_code.full_label)
     assert first.exit_code == 0, first.output
     node = PotentialData.find(model)
