@@ -78,12 +78,12 @@ def _builder(values: dict[str, Any]) -> ProcessBuilder:
 
 def _forecast(builder: ProcessBuilder) -> str:
     """Return what a launch would run, and what it would cost if the guess is good."""
+    from aiida_dnpmelt.calculations.job_resources import processes_of
     from aiida_dnpmelt.provenance.cost import speed_of
-    from aiida_dnpmelt.workchains.forecasts import processes_of
     from aiida_dnpmelt.workchains.tpc import forecast_of
 
     found, job = forecast_of(builder), builder.coexistence.calc
-    speed, processes = speed_of(builder.potential, job.code), processes_of(job.metadata.options)
+    speed, processes = speed_of(builder.potential, job.code), processes_of(job.metadata.options.get("resources") or {})
     return "\n".join(
         [
             f"{builder.structure.get_formula()} with {builder.potential.label}, protocol {builder.protocol.value}:",

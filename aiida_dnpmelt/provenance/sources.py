@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import dpdata
 import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
@@ -94,21 +92,6 @@ class Dataset:
     remarks: tuple[str, ...] = ()
 
 
-def load_with_dpdata(source: Source, **options: Any) -> dict[str, Any]:
-    """Return what dpdata reads.
-
-    :raises ValueError: if it cannot.
-    """
-    kind = {"OUTCAR": "vasp/outcar"}.get(source.kind, source.kind)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what they say is in the result: frames that are unconverged, or missing
-            data: dict[str, Any] = dpdata.LabeledSystem(str(source.path), fmt=kind, **options).data
-    except (OSError, ValueError, IndexError, KeyError, AssertionError, RuntimeError) as error:
-        raise ValueError(f"cannot be read as {source.kind}: {error}") from error
-    return data
-
-
 def check_element(symbols: tuple[str, ...], symbol: str | None) -> None:
     """Refuse frames of what is no element, or of another element than the one that was named.
 
@@ -166,37 +149,3 @@ def finite_dataset(
     return Dataset(
         LabelledFrames(symbols, **finite), None if converged is None else converged[good], bad, flaw, details, remarks
     )
-
-
-def dataset_of(
-    source: Source,
-    data: Mapping[str, Any],
-    symbol: str | None,
-    temperature_k: float | None,
-    converged: NDArray[np.bool_] | None = None,
-    details: Mapping[str, Any] | None = None,
-) -> Dataset:
-    """Return the frames of what dpdata has read.
-
-    :raises ValueError: if there are no virials, or it is of another element.
-    """
-    names = [str(name) for name in data["atom_names"]]
-    if any(name.startswith("Type_") for name in names):
-        if symbol is None:
-            raise ValueError("does not say which element it holds: name it")
-        names = [symbol] * len(names)
-    symbols = tuple(names[kind] for kind in data["atom_types"])
-    check_element(symbols, symbol)
-    if "virials" not in data:
-        raise ValueError(no_stress())
-    number = len(data["energies"])
-    frames = {
-        "cells": data["cells"],
-        "positions": data["coords"],
-        "energies_ev": data["energies"],
-        "forces_ev_per_angstrom": data["forces"],
-        "virials_ev": data["virials"],
-        "temperatures_k": temperatures_of(np.full(number, np.nan), temperature_k),
-    }
-    arrays = {name: np.asarray(values, dtype=float) for name, values in frames.items()}
-    return finite_dataset(symbols, arrays, converged, None, details or {})

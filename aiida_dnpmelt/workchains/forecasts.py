@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,13 +125,6 @@ def forecast_sweep(builder: ProcessBuilder) -> tuple[LaunchForecast, float]:
     atoms = len(cell) * math.prod(bulk_repetitions(cell, bulk.minimum_atoms, builder.potential.cutoff))
     time = 2 * (bulk.time_ps + bulk.equilibrate_ps) + bulk.melt_ps
     return _tpc(builder, "tpc"), atoms * time * 1000 / builder.tpc["parameters"]["timestep_fs"]
-
-
-def processes_of(options: Mapping[str, Any] | None) -> int:
-    """Return the number of MPI processes that the options of a job ask for."""
-    resources = dict(options or {}).get("resources") or {}
-    machines = int(resources.get("num_machines", 1))
-    return int(resources.get("tot_num_mpiprocs", machines * int(resources.get("num_mpiprocs_per_machine", 1))))
 
 
 def _tpc(builder: ProcessBuilder, namespace: str) -> LaunchForecast:
