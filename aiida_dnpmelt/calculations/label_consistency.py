@@ -10,6 +10,7 @@ from aiida import orm
 
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.physics.functional import current_name, functional_of
+from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.physics.vasp_run import work_ev
 
 READING = "labels_reading"
@@ -93,4 +94,4 @@ def _has_enthalpies(node: FramesData) -> bool:
 
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(sorted(names)[:_NAMED]) + more
+    return ", ".join(sorted(names, key=by_number)[:_NAMED]) + more

@@ -142,18 +142,17 @@ def _passes(submitter: Submitter, once: bool) -> Iterator[tuple[list[str], list[
 
     Without a daemon nothing is submitted until it runs again.
     """
-    from aiida.engine.daemon.client import get_daemon_client
-
     from aiida_dnpmelt.campaign.states import OVER
+    from aiida_dnpmelt.cli.watch import NO_DAEMON, daemon_runs
 
-    client, told = get_daemon_client(), False
+    told = False
     while True:
         lines = []
-        if client.is_daemon_running:
+        if daemon_runs():
             lines = [f"{cell}: submitted as work chain {node.pk}" for cell, node in submitter.top_up()]
             told = False
         elif not told:
-            lines, told = ["the daemon does not run: nothing goes on until `aiida-dnpmelt services up`"], True
+            lines, told = [NO_DAEMON], True
         found = submitter.states()
         yield lines, found
         if once or (not submitter.waiting(found) and all(each.state in OVER for each in found)):

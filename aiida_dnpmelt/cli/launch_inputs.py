@@ -251,7 +251,7 @@ def submit_and_tell(builder: ProcessBuilder, watch: bool, demo: bool) -> WorkCha
 
 def check_daemon() -> None:
     """Refuse to submit what nobody would run."""
-    from aiida.engine.daemon.client import get_daemon_client
+    from aiida_dnpmelt.cli.watch import daemon_runs
 
-    if not get_daemon_client().is_daemon_running:
+    if not daemon_runs():
         raise click.ClickException("the daemon does not run: start it by `aiida-dnpmelt services up`")

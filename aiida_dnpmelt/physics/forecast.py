@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiida_dnpmelt.physics.assessment import Budget, shortcomings
+from aiida_dnpmelt.physics.error_budget import Measured
 from aiida_dnpmelt.physics.estimate import LEAST_LENGTH_IN_TAU, Estimate
 from aiida_dnpmelt.physics.plan import Bracket, Plan, first_runs
 
@@ -111,7 +112,7 @@ def expected_estimate(runs: Mapping[str, ExpectedRun], heat_capacity_k: float) -
     return Estimate(
         temperature_k=some.guess_k,
         standard_uncertainty_k=uncertainty,
-        interval_k=(some.guess_k - 1.96 * uncertainty, some.guess_k + 1.96 * uncertainty),
+        interval_k=Measured(some.guess_k, uncertainty).interval_k,
         relaxation_time_ps=tau,
         relaxation_time_uncertainty_ps=0.0,
         slow_noise_k=sigma,

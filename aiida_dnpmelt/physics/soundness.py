@@ -61,7 +61,9 @@ def unlike_tested(atoms: ase.Atoms) -> str | None:
         )
     if len(set(atoms.numbers)) > 1:
         return f"{formula} is a compound, or has foreign atoms; what was tested is one element as {names}"
-    dataset = spglib.get_symmetry_dataset((atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers), 0.01)
+    dataset = spglib.get_symmetry_dataset(
+        (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers), SYMMETRY_TOLERANCE
+    )
     group = "" if dataset is None else f" (space group {dataset.international} within {SYMMETRY_TOLERANCE:g} Angstrom)"
     return (
         f"{formula} is none of {names} within {TOLERANCES[-1]:g} Angstrom{group}: it has defects such as a vacancy, "

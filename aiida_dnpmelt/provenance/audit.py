@@ -16,6 +16,7 @@ from aiida_dnpmelt.calculations.melting_point import another_crystal, judged
 from aiida_dnpmelt.data.frames import CONVERGED, FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
 from aiida_dnpmelt.physics.lattices import LATTICES
+from aiida_dnpmelt.physics.ordering import by_number, ordered
 from aiida_dnpmelt.provenance.ancestry import Node, attributes_of
 from aiida_dnpmelt.provenance.labels import TRAINING_TYPE
 from aiida_dnpmelt.provenance.query import points_of, size_studies
@@ -230,7 +231,7 @@ def _deviation(case: _Case) -> _Found:
         yield UNKNOWN, "no exploration with a committee that this potential was part of is on record"
         return
     limit = decision["thresholds_ev_per_angstrom"]["converged"]
-    for phase, runs in sorted(decision["deviations"].items()):
+    for phase, runs in ordered(decision["deviations"]).items():
         run = min(runs, key=lambda each: abs(each["temperature_k"] - temperature))
         largest = run["largest_deviation_ev_per_angstrom"]
         if largest is None:
@@ -253,7 +254,7 @@ def _last_decision(potentials: list[PotentialData]) -> dict[str, Any] | None:
         edge_project="label",
         project="attributes",
     )
-    rows = sorted(query.all(), key=lambda row: int(row[1].rpartition("_")[2])) if potentials else []
+    rows = sorted(query.all(), key=lambda row: by_number(row[1])) if potentials else []
     return dict(rows[-1][0]) if rows else None
 
 

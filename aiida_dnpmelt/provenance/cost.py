@@ -134,7 +134,8 @@ def electronic_steps() -> tuple[float, str]:
     if not rows:
         low, typical, high = PUBLISHED_ELECTRONIC_STEPS
         return typical, f"as the median of published runs, where it is {low} to {high}"
-    return sum(row[0] for row in rows) / sum(row[1] for row in rows), f"mean of {len(rows)} runs of this profile"
+    number = f"{len(rows)} runs" if len(rows) > 1 else "1 run"
+    return sum(row[0] for row in rows) / sum(row[1] for row in rows), f"mean of {number} of this profile"
 
 
 def coexistence_bytes(

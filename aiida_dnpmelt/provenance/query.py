@@ -16,6 +16,7 @@ from aiida_dnpmelt.calculations.melting_curve import curve_points, melting_curve
 from aiida_dnpmelt.calculations.melting_point import judged
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.physics.notation import notation
+from aiida_dnpmelt.physics.ordering import ordered
 from aiida_dnpmelt.provenance.ancestry import batches
 from aiida_dnpmelt.provenance.conditions import Condition
 from aiida_dnpmelt.provenance.labels import Labels, labels_of
@@ -250,8 +251,8 @@ def known_nodes(pk: int) -> list[orm.Dict]:
     if isinstance(node, orm.Dict):
         return [node]
     outputs = node.base.links.get_outgoing(orm.Dict, link_type=LinkType.RETURN).all()
-    ordered = sorted(outputs, key=lambda link: str(link.link_label))
-    found = [link.node for link in ordered if link.link_label.startswith(tuple(OUTPUTS.values()))]
+    named = ordered({str(link.link_label): link.node for link in outputs})
+    found = [node for name, node in named.items() if name.startswith(tuple(OUTPUTS.values()))]
     if not found and getattr(node, "process_type", None) == SWEEP_TYPE:
         found = list(parts_of(node).values())
     if not found:

@@ -12,6 +12,7 @@ from aiida import orm
 
 from aiida_dnpmelt.calculations.job_inputs import inputs_of
 from aiida_dnpmelt.calculations.lammps_coexistence import LammpsCoexistenceCalculation, stages
+from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.report.live_files import LiveFiles, LiveJob
 from aiida_dnpmelt.workchains.coexistence import CoexistenceWorkChain
 
@@ -92,10 +93,9 @@ class _Run:
     guess_k: float
 
     @property
-    def round(self) -> tuple[int, str]:
-        """Return the round by the label, as a number where it ends in one."""
-        text = self.label.rsplit("_", 1)[-1]
-        return (int(text) if text.isdigit() else -1), text
+    def round(self) -> tuple[list[str | int], str]:
+        """Return the round by the label, so that rounds can be compared."""
+        return by_number(self.label.rsplit("_", 1)[-1])
 
 
 def _runs(node: orm.WorkChainNode) -> list[_Run]:
@@ -108,7 +108,8 @@ def _runs(node: orm.WorkChainNode) -> list[_Run]:
     query.append(orm.Float, with_outgoing="run", edge_filters=links, project="attributes.value")
     rows = query.order_by({"run": {"id": "asc"}}).all()
     runs = [_Run(pk, str(uuid), label, state or "created", guess) for pk, uuid, label, state, guess in rows]
-    return [run for run in runs if run.round == max(each.round for each in runs)]
+    last = max((run.round for run in runs), default=None)
+    return [run for run in runs if run.round == last]
 
 
 def _running_jobs(runs: Sequence[int]) -> dict[int, LiveJob]:

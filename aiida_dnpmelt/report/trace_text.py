@@ -55,7 +55,7 @@ def cost_text(cost: Cost) -> str:
         f"{cost.frames} labelled frames" if cost.frames else "",
         f"{core_hours(cost.jobs, cost.unknown, cost.core_hours)} core-hours" if cost.jobs else "",
         f"{cost.atom_steps / 1e6:.1f} M atom-steps" if cost.atom_steps else "",
-        f"those of {cost.unknown} jobs are not known" if 0 < cost.unknown < cost.jobs else "",
+        f"those of {cost.unknown} job{'s' * (cost.unknown > 1)} are not known" if 0 < cost.unknown < cost.jobs else "",
     ]
     known = ", ".join(part for part in parts if part)
     return f": {known}" if known else ""

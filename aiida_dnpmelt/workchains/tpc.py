@@ -316,7 +316,8 @@ class TPCWorkChain(WorkChain):
             self.ctx.last[str(node.inputs.calc.seed.value)] = node
             self.ctx.pieces.append(node)
         if silent:
-            self.report(f"{silent} jobs left nothing that tells what they took: it is not known, and not counted")
+            some, took = ("1 job", "it took") if silent == 1 else (f"{silent} jobs", "they took")
+            self.report(f"{some} left nothing that tells what {took}: it is not known, and not counted")
         if not self.ctx.pieces:
             reason = "; ".join(sorted({str(node.exit_message) for node in self.ctx.children}))
             return self.exit_codes.ERROR_RUNS_FAILED.format(reason=reason)
