@@ -13,6 +13,7 @@ from starlette.responses import Response
 from aiida_dnpmelt.browse.facts import fact_table
 from aiida_dnpmelt.browse.html import Cell, Column, Row, Table, answer, node_cell
 from aiida_dnpmelt.browse.parameters import node_of, parameters_of
+from aiida_dnpmelt.calculations.melting_point import judged
 from aiida_dnpmelt.provenance.lineage import frames_behind
 from aiida_dnpmelt.provenance.query import MELTING_TYPE, OUTPUT, MeltingPoint, whole_result
 from aiida_dnpmelt.report import words
@@ -115,7 +116,7 @@ def _parts(chain: orm.WorkChainNode) -> Table:
     rows = []
     for name, child in find_chain(chain).coexistence.items():
         if OUTPUT in child.outputs:
-            part = child.outputs[OUTPUT].get_dict()
+            part = judged(child.outputs[OUTPUT].get_dict())
             text = words.bare(part["melting_temperature_k"], part["standard_uncertainty_k"])
             rows.append(Row([Cell(name), Cell(text, f"/point/{child.uuid}"), Cell(part["verdict"])]))
     return Table("Coexistence with each model, and with the teacher.", _columns(_PARTS, "T_m/K"), rows)

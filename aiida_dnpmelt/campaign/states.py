@@ -9,6 +9,7 @@ from typing import Any, Literal
 from aiida import orm
 from aiida.engine import ProcessState
 
+from aiida_dnpmelt.calculations.melting_point import judged
 from aiida_dnpmelt.campaign.cells import GROUP, Cell, cell_of
 from aiida_dnpmelt.campaign.modes import MODES, mode_of
 from aiida_dnpmelt.data.potential import PotentialData
@@ -52,11 +53,11 @@ class CellState:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """Return its result, one without T_m included; None if there is none."""
+        """Return its result with the verdict that holds today, one without T_m included; None if there is none."""
         output = None if self.node is None else mode_of(self.node).output
         if self.node is None or output not in self.node.outputs:
             return None
-        return dict(self.node.outputs[output].get_dict())
+        return judged(self.node.outputs[output].get_dict())
 
 
 def group_label(campaign: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_dnpmelt.calculations.melting_point import whole_runs
+from aiida_dnpmelt.calculations.melting_point import judged, whole_runs
 from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.data.runs import from_node
 from aiida_dnpmelt.physics.ordering import by_number, ordered
@@ -68,7 +68,7 @@ def checks(chain: Chain) -> Section | None:
 def uncertainty(chain: Chain) -> Section | None:
     """Return T_m of the models and of the teacher beside each other, and the parts of the uncertainty."""
     points = {name: output(node, "melting_point") for name, node in chain.coexistence.items()}
-    known = {name: point.get_dict() for name, point in points.items() if point is not None}
+    known = {name: judged(point.get_dict()) for name, point in points.items() if point is not None}
     if not known:
         return None
     result = output(chain.node, "melting")

@@ -69,6 +69,11 @@ def test_whole_chain_has_its_parts(visitor):
     assert visitor.see(f"/point/{chain.outputs.melting.pk}").text == page.text
 
 
+def test_parts_of_an_earlier_version_have_the_verdict_that_holds_today(visitor):
+    chain = store_chain(parts={"found_lattice": "bcc", "found_lattice_share": 1.0})
+    assert visitor.see(f"/point/{chain.uuid}").column("verdict") == ["invalid"] * 3
+
+
 def test_other_nodes_have_no_point(visitor):
     node = orm.Int(1).store()
     assert f"node {node.pk} gives no melting temperature" in visitor.refused(f"/point/{node.pk}", 404)

@@ -70,6 +70,14 @@ def test_every_state_is_told():
     assert found[5].result is None
 
 
+def test_result_of_an_earlier_version_has_the_verdict_that_holds_today():
+    add_result(chain(cell().key, ProcessState.FINISHED, 0), found_lattice="bcc", found_lattice_share=1.0)
+    result = states("metals", [cell()])[0].result
+    assert result is not None
+    assert result["verdict"] == "invalid"
+    assert result["reasons"][-1] == "100% of the solid is bcc at the end, it is to be fcc"
+
+
 def test_rounds_and_iterations_are_counted():
     point = chain(cell().key, ProcessState.WAITING)
     for label in ("seed_1_round_01", "assessment_01", "assessment_02"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,8 +73,11 @@ def cohesive_energy(**changes: Any) -> orm.Dict:
     return orm.Dict({**values, **changes}).store()
 
 
-def store_chain(**changes: Any) -> orm.WorkChainNode:
-    """Store a whole chain with its result, the melting points of its two models and that of its teacher."""
+def store_chain(parts: Mapping[str, Any] | None = None, **changes: Any) -> orm.WorkChainNode:
+    """Store a whole chain with its result, the melting points of its two models and that of its teacher.
+
+    :param parts: changes of these melting points.
+    """
     chain = chain_node("melting", protocol=orm.Str("fast"), teacher=potential("the teacher"))
     names = ("seed_1", "seed_2", "teacher")
     uuids = {name: f"00000000-0000-4000-8000-0000000000a{index}" for index, name in enumerate(names)}
@@ -82,7 +85,7 @@ def store_chain(**changes: Any) -> orm.WorkChainNode:
         child = chain_node("tpc", chain, f"coexistence_{name}")
         own = {"potential_label": name, "potential_sha256": f"{index}" * 64, "potential_uuid": uuids[name]}
         own["pressure_gpa"] = changes.get("pressure_gpa", POINT["pressure_gpa"])
-        give(child, **{OUTPUT: orm.Dict({**POINT, **own})})
+        give(child, **{OUTPUT: orm.Dict({**POINT, **own, **(parts or {})})})
         end(child)
     result = {
         **{key: POINT[key] for key in ("element", "lattice", "pressure_gpa", "verdict")},

@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 import pytest
 from aiida import orm
 from aiida.engine import ProcessState
+from provenance.stored_points import POINT
 from report.browser import WIDTH, is_blank, look_at
-from report.stored_melting import HOSTILE, MODELS, chain_node, coexist, end, melting_chain, potential
+from report.stored_melting import HOSTILE, MODELS, chain_node, coexist, end, give, melting_chain, potential
 
 from aiida_dnpmelt.physics.notation import notation
 from aiida_dnpmelt.report import words
@@ -306,6 +307,15 @@ def test_coexistence_alone_has_a_page(computer):
     assert HOSTILE in found.text
     assert found.anchors() == ("temperatures", "coexistence", "cost", "checks", "provenance", "cite")
     assert "DeePMD-kit:" not in found.text
+
+
+def test_point_of_an_earlier_version_has_the_verdict_that_holds_today(aiida_profile):
+    tpc = chain_node("tpc", seeds=orm.List([101]))
+    give(tpc, melting_point=orm.Dict({**POINT, "found_lattice": "bcc", "found_lattice_share": 1.0}))
+    end(tpc)
+    found = Reader(write_html(tpc))
+    assert [row[-1] for row in found.rows if row[0] == POINT["potential_label"]] == ["invalid"]
+    assert "100% of the solid is bcc at the end, it is to be fcc" in found.text
 
 
 def test_without_a_figure_there_is_no_caption(computer):
