@@ -25,14 +25,16 @@ def mixed_labels(frames: Mapping[str, Any] | None, _: Any = None) -> str | None:
     What is not known of a functional is not held against it.
     """
     nodes = {name: node for name, node in (frames or {}).items() if isinstance(node, FramesData)}
+    sources = _as_read(nodes)
+    facts = {name: node.base.attributes.all for name, node in sources.items()}
     names: dict[str, list[str]] = {}
     for name, node in nodes.items():
-        if functional := functional_of_frames(node):
+        if functional := _functional(node, facts[name]):
             names.setdefault(functional, []).append(name)
     if len(names) > 1:
         listed = "; ".join(f"{functional} ({_listed(found)})" for functional, found in sorted(names.items()))
         return f"frames: their labels are of different functionals and cannot be learned as one: {listed}"
-    enthalpies = [name for name, node in nodes.items() if _has_enthalpies(node)]
+    enthalpies = [name for name, node in sources.items() if _has_enthalpies(node, facts[name])]
     if enthalpies:
         return f"frames: {_listed(enthalpies)} hold enthalpies of a run with PSTRESS: import the run again"
     return None
@@ -47,7 +49,7 @@ def other_functional(frames: Mapping[str, Any], labelling: Mapping[str, Any]) ->
         return None
     from aiida_vasp.data.potcar import PotcarData
 
-    names = {name: functional_of_frames(node) for name, node in frames.items()}
+    names = {name: _functional(frames[name], node.base.attributes.all) for name, node in _as_read(frames).items()}
     symbols = sorted({symbol for node in frames.values() for symbol in node.base.attributes.get("symbols")})
     given = labelling["potential_mapping"].get_dict() if "potential_mapping" in labelling else {}
     mapping = {symbol: given.get(symbol, symbol) for symbol in symbols}
@@ -65,31 +67,37 @@ def other_functional(frames: Mapping[str, Any], labelling: Mapping[str, Any]) ->
 
 def functional_of_frames(node: FramesData) -> str:
     """Return the functional of labelled frames, empty if it is not known; by the settings where they are kept."""
-    attributes = _as_read(node).base.attributes
-    incar = attributes.get("labels_incar", None)
-    if incar:
-        return functional_of(incar, attributes.get("labels_potcars", []))
+    (source,) = _as_read({"": node}).values()
+    return _functional(node, source.base.attributes.all)
+
+
+def _functional(node: FramesData, facts: Mapping[str, Any]) -> str:
+    """Return the functional of frames from the attributes of those that were read, else from the name of theirs."""
+    if incar := facts.get("labels_incar"):
+        return functional_of(incar, facts.get("labels_potcars") or [])
     return current_name(node.functional)
 
 
-def _as_read(node: FramesData) -> FramesData:
-    """Return the frames as they were read, of those that `screen_frames` has kept."""
-    creator = node.creator
-    if isinstance(creator, orm.CalcFunctionNode) and creator.process_label == "screen_frames":
-        read: FramesData = creator.inputs.frames
-        return read
-    return node
+def _as_read(nodes: Mapping[str, FramesData]) -> dict[str, FramesData]:
+    """Return the frames as they were read, of those that `screen_frames` has kept; in one query for all."""
+    query = orm.QueryBuilder()
+    stored = [node.pk for node in nodes.values() if node.is_stored]
+    query.append(FramesData, filters={"id": {"in": stored}}, tag="kept", project="id")
+    screening = {"attributes.process_label": "screen_frames"}
+    query.append(orm.CalcFunctionNode, with_outgoing="kept", filters=screening, tag="screening")
+    query.append(FramesData, with_outgoing="screening", edge_filters={"label": "frames"}, project="*")
+    sources = dict(query.all()) if stored else {}
+    return {name: sources.get(node.pk, node) for name, node in nodes.items()}
 
 
-def _has_enthalpies(node: FramesData) -> bool:
-    source = _as_read(node)
-    incar = source.base.attributes.get("labels_incar", None) or {}
-    if "PSTRESS" not in incar or source.base.attributes.get(READING, None) is not None:
+def _has_enthalpies(source: FramesData, facts: Mapping[str, Any]) -> bool:
+    incar = facts.get("labels_incar") or {}
+    if "PSTRESS" not in incar or facts.get(READING) is not None:
         return False
-    if source.base.attributes.get("source", "") != "vasprun.xml":
+    if facts.get("source", "") != "vasprun.xml":
         return False  # those of an OUTCAR have always been energies
     largest = max(abs(work_ev(incar["PSTRESS"], cell)) for cell in np.asarray(source.get_array("cells")))
-    return largest > _LARGE_EV_PER_ATOM * len(source.base.attributes.get("symbols"))
+    return largest > _LARGE_EV_PER_ATOM * len(facts["symbols"])
 
 
 def _listed(names: list[str]) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from aiida import orm
 from physics.labelled import labelled
+from provenance.stored_points import counted_statements
 
 from aiida_dnpmelt.calculations.deepmd_train import DeepmdTrainCalculation
 from aiida_dnpmelt.calculations.label_consistency import (
@@ -63,6 +64,18 @@ def test_enthalpies_that_were_stored_before_are_refused():
     assert mixed_labels({"new": frames("PBE", **facts, **{READING: 2})}) is None
     assert mixed_labels({"outcar": frames("PBE", **{**facts, "source": "OUTCAR"})}) is None
     assert mixed_labels({"little": frames("PBE", **{**facts, "labels_incar": {"PSTRESS": 0.001}})}) is None
+
+
+def test_sources_of_many_kept_frames_are_asked_for_at_once():
+    """Each training of a loop looks at all frames that there are."""
+    kept = {f"f{index}": screen_frames(frames("PBE"), orm.Dict({}))["frames"] for index in range(10)}
+
+    def statements(number: int) -> int:
+        with counted_statements() as found:
+            assert mixed_labels(dict(list(kept.items())[:number])) is None
+        return len(found)
+
+    assert statements(10) - statements(2) <= 8 * 6
 
 
 @pytest.mark.parametrize("process", [DeepmdTrainCalculation, TrainingWorkChain, AdaptiveLearningWorkChain])
