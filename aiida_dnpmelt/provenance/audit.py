@@ -252,9 +252,9 @@ def _last_decision(potentials: list[PotentialData]) -> dict[str, Any] | None:
         with_incoming="learning",
         edge_filters={"label": {"like": "decisions\\_\\_%"}},
         edge_project="label",
-        project="attributes",
+        project=["attributes", "ctime"],
     )
-    rows = sorted(query.all(), key=lambda row: by_number(row[1])) if potentials else []
+    rows = sorted(query.all(), key=lambda row: (row[1], by_number(row[2]))) if potentials else []
     return dict(rows[-1][0]) if rows else None
 
 

@@ -129,8 +129,19 @@ def test_a_data_set_that_does_not_tell_its_units_is_doubted(clean):
 
 
 def deep(clean, deviations: dict[str, float], temperature: float = 1326.0):
-    """Return the findings of a learned model whose committee deviated so much in the last exploration."""
+    """Return the coexistence of a learned model whose committee deviated so much in the last exploration.
+
+    A loop before gave out the same model, after more iterations.
+    """
     model = potential("a model")
+    before = {
+        "thresholds_ev_per_angstrom": {"converged": 0.13},
+        "deviations": {
+            "interface": [{"temperature_k": 1300.0, "frames_seen": 9, "largest_deviation_ev_per_angstrom": 9}]
+        },
+    }
+    earlier = orm.WorkChainNode(process_type="aiida.workflows:dnpmelt.adaptive_learning").store()
+    give(earlier, potentials__seed_1=model, decisions__iteration_105=orm.Dict(before))
     learning = orm.WorkChainNode(process_type="aiida.workflows:dnpmelt.adaptive_learning").store()
     runs = {
         phase: [
