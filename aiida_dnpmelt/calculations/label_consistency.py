@@ -9,6 +9,7 @@ import numpy as np
 from aiida import orm
 
 from aiida_dnpmelt.data.frames import FramesData
+from aiida_dnpmelt.data.potential import DEEPMD, PotentialData
 from aiida_dnpmelt.physics.functional import current_name, functional_of
 from aiida_dnpmelt.physics.ordering import by_number
 from aiida_dnpmelt.physics.vasp_run import work_ev
@@ -41,10 +42,16 @@ def mixed_labels(frames: Mapping[str, Any] | None, _: Any = None) -> str | None:
 
 
 def other_functional(frames: Mapping[str, Any], labelling: Mapping[str, Any]) -> str | None:
-    """Return in words that VASP would label frames with another functional than those that are given, None if not.
+    """Return in words that frames would be labelled otherwise than those that are given, None if not.
 
-    :param labelling: inputs of the labeller; others than VASP have no functional that is known.
+    VASP has a functional that is known, an EAM potential has none; which one a DNP has learned is not known.
+
+    :param labelling: inputs of the labeller.
     """
+    potential = labelling.get("potential")
+    if isinstance(potential, PotentialData) and potential.pair_style != DEEPMD:
+        names = {name: functional_of_frames(node) for name, node in frames.items()}
+        return _refused(names, "", f"by {potential.label} ({potential.pair_style})")
     if "vasp" not in labelling or "potential_family" not in labelling:
         return None
     from aiida_vasp.data.potcar import PotcarData
@@ -58,11 +65,16 @@ def other_functional(frames: Mapping[str, Any], labelling: Mapping[str, Any]) ->
     except Exception:  # the labeller says what is wrong with them
         return None
     meant = functional_of(labelling["vasp"].get_dict().get("incar", {}), [potcars[each].title for each in symbols])
+    return _refused(names, meant, f"of {meant}") if meant else None
+
+
+def _refused(names: Mapping[str, str], meant: str, labelling: str) -> str | None:
+    """Return in words which frames are of a known functional that is not the one that is meant, None without any."""
     others = [name for name, functional in names.items() if functional and functional != meant]
-    if not meant or not others:
+    if not others:
         return None
     found = ", ".join(sorted({names[name] for name in others}))
-    return f"frames: {_listed(others)} are of {found}, the labelling is of {meant}: they cannot be learned as one"
+    return f"frames: {_listed(others)} are of {found}, the labelling is {labelling}: they cannot be learned as one"
 
 
 def functional_of_frames(node: FramesData) -> str:

@@ -134,6 +134,11 @@ class LearningPlan(BaseModel):
         return self
 
 
+def first_labels(plan: LearningPlan) -> int:
+    """Return the number of labels that a loop makes before its first iteration, if no frames are given."""
+    return sum(kind.labels for kind in plan.first_frames.values())
+
+
 def checked_phases(stage: Stage) -> list[str]:
     """Return the bulk phases that a stage explores at the reference temperature."""
     runs: list[ExplorationRun] = list(stage.runs.values())

@@ -90,6 +90,8 @@ def coexistence_overrides(values: dict[str, Any]) -> dict[str, Any]:
 
 def job_options(values: dict[str, Any]) -> dict[str, Any]:
     """Return what the options of `JOB` ask the scheduler for, if they were given."""
+    from aiida_dnpmelt.calculations.job_resources import ONE_PROCESS
+
     options = parallel_options(values)
     if values["mpi"] is not None:
         resources = {"num_machines": 1, "num_mpiprocs_per_machine": values["mpi"]}
@@ -97,6 +99,7 @@ def job_options(values: dict[str, Any]) -> dict[str, Any]:
         options["withmpi"] = values["mpi"] > 1
     if values["max_wallclock"] is not None:
         options["max_wallclock_seconds"] = values["max_wallclock"]
+        options.setdefault("resources", dict(ONE_PROCESS))  # a default counts only where no option at all is given
     return options
 
 

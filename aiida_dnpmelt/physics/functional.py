@@ -58,8 +58,8 @@ _NO_U: Final = -1
 def functional_of(incar: Mapping[str, Any], potcars: Sequence[str]) -> str:
     """Return the name of the functional, empty if it cannot be told; with `+` what was added to it.
 
-    METAGGA goes before GGA, and that before what the POTCAR files were made with. Added are dispersion (`PBE+D3(BJ)`,
-    `SCAN+rVV10`) and repulsion on a site with its values in eV (`PBE+U(Ni d 4)`).
+    XC goes before METAGGA, that before GGA, and that before what the POTCAR files were made with. Added are dispersion
+    (`PBE+D3(BJ)`, `SCAN+rVV10`) and repulsion on a site with its values in eV (`PBE+U(Ni d 4)`).
 
     :param incar: tags by name, in any case.
     :param potcars: titles of the POTCAR files, such as ``PAW_PBE Cu 22Jun2005``.
@@ -80,6 +80,8 @@ def _semilocal(tags: Mapping[str, Any], potcars: Sequence[str]) -> str:
         name = _BY_GGA.get(gga, gga)
     if (meta := _word(tags.get("METAGGA"))) not in _UNSET:
         name = meta
+    if (given := _word(tags.get("XC"))) not in _UNSET:  # since VASP 6.4.3, in place of both
+        name = _BY_GGA.get(given, given)
     return name
 
 

@@ -74,13 +74,16 @@ def unlike_tested(atoms: ase.Atoms) -> str | None:
 def _partly_occupied(atoms: ase.Atoms) -> str | None:
     """Return which site is occupied in part, by one element or by several; ASE takes the first of them for the site.
 
-    Readers of ASE give the occupancies of CIF files by site, those of PDB files by atom.
+    Readers of ASE give the occupancies of CIF files by site, as text where they are no numbers, those of PDB files by
+    atom.
     """
     sites = [dict(site) for site in atoms.info.get("occupancy", {}).values()]
     if "occupancy" in atoms.arrays:
         pairs = zip(atoms.get_chemical_symbols(), atoms.arrays["occupancy"], strict=True)
         sites += [{symbol: float(share)} for symbol, share in pairs]
     for site in sites:
+        if unknown := [f"{symbol} {share}" for symbol, share in sorted(site.items()) if isinstance(share, str)]:
+            return f"the occupancy of a site is not known ({', '.join(unknown)}): write a number, 1 if it is full"
         if len(site) > 1 or abs(sum(site.values()) - 1) > FULL:
             shares = ", ".join(f"{symbol} {share:g}" for symbol, share in sorted(site.items()))
             return f"a site is occupied in part ({shares}): make an ordered cell of it"

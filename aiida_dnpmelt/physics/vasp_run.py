@@ -236,7 +236,7 @@ def potential_energy(written_ev: float, cycle_ev: float, work_ev: float, contain
 def work_ev(pressure: Value | None, cell: Array) -> float:
     """Return P V in eV for a pressure in kB and a cell in Angstrom."""
     number = pressure if isinstance(pressure, float | int) else 0.0
-    return gpa_a3_to_ev(_GPA_PER_KB * float(number) * float(abs(np.linalg.det(cell))))
+    return gpa_a3_to_ev(_GPA_PER_KB * float(number) * _volume(cell))
 
 
 def virial_ev(stress_kb: Array, cell: Array) -> Array | None:
@@ -247,7 +247,12 @@ def virial_ev(stress_kb: Array, cell: Array) -> Array | None:
     """
     if not stress_kb.any():
         return None
-    return gpa_a3_to_ev(_GPA_PER_KB * stress_kb * abs(np.linalg.det(cell)))
+    return gpa_a3_to_ev(_GPA_PER_KB * stress_kb * _volume(cell))
+
+
+def _volume(cell: Array) -> float:
+    """Return a volume in cubic Angstrom, NaN of a cell with stars for numbers."""
+    return float(abs(np.linalg.det(cell))) if np.isfinite(cell).all() else np.nan
 
 
 def _positive(value: Value | None) -> float:

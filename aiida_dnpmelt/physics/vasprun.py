@@ -39,7 +39,7 @@ _DROPPED: Final = frozenset(
 )
 """Parts that are let go of at their end: they can be larger than all that is needed of a step."""
 _FREE_TEXT: Final = re.compile(rb'(<([iv])\b[^<>]*\btype="string"[^<>]*>)(.*)(</\2>)')
-_AMPERSAND: Final = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)")
+_AMPERSAND: Final = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _END_OF_HEAD: Final = b"<atominfo"
 _LONGEST_LINE: Final = 1 << 20
@@ -102,7 +102,7 @@ def _mended(line: bytes) -> bytes:
 
 
 def _as_xml(text: bytes) -> bytes:
-    plain = _AMPERSAND.sub(b"&amp;", _CONTROL.sub(b" ", text)).replace(b"<", b"&lt;")
+    plain = _AMPERSAND.sub(b"&amp;", _CONTROL.sub(b" ", text)).replace(b"<", b"&lt;").replace(b">", b"&gt;")
     try:
         letters = plain.decode("utf-8")
     except UnicodeDecodeError:

@@ -13,6 +13,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
+from aiida_dnpmelt.data.elements import meant
 from aiida_dnpmelt.physics.frames import LabelledFrames, finite_frames, right_handed
 
 Kind = Literal["vasprun.xml", "OUTCAR", "deepmd/npy", "deepmd/raw", "link", "folder"]
@@ -99,7 +100,7 @@ def check_element(symbols: tuple[str, ...], symbol: str | None) -> None:
     """
     unknown = sorted({each for each in symbols if not atomic_numbers.get(each)})
     if unknown:
-        raise ValueError(f"{', '.join(map(repr, unknown))}: no chemical element")
+        raise ValueError(f"{', '.join(map(repr, unknown))}: no chemical element{meant(unknown[0])}")
     if symbol is not None and set(symbols) != {symbol}:
         raise ValueError(f"element is {symbol}, the frames hold {', '.join(sorted(set(symbols)))}")
 

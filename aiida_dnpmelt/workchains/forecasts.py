@@ -12,7 +12,7 @@ from aiida.engine import ProcessBuilder
 from aiida_dnpmelt.calculations.bulk_phases import BulkSettings, bulk_repetitions
 from aiida_dnpmelt.calculations.exploration_settings import ExplorationSettings
 from aiida_dnpmelt.calculations.finite_size import cells_of
-from aiida_dnpmelt.calculations.learning_plan import LearningPlan, Stage, checked_phases
+from aiida_dnpmelt.calculations.learning_plan import LearningPlan, Stage, checked_phases, first_labels
 from aiida_dnpmelt.calculations.melting import CorrectionSettings
 from aiida_dnpmelt.physics.crystals import orthogonal_cell, repetitions
 from aiida_dnpmelt.workchains.tpc import LaunchForecast, TPCWorkChain, forecast_of
@@ -60,9 +60,9 @@ def forecast_learning(structure: orm.StructureData, inputs: Any) -> LearningFore
     plan = LearningPlan(**inputs.plan.get_dict())
     models = len(inputs.training.seeds.get_list())
     given = bool(inputs.get("frames"))
-    first = 0 if given else sum(kind.labels for kind in plan.first_frames.values())
+    first = 0 if given else first_labels(plan)
     an_iteration = max(_labels(plan, stage) for stage in plan.stages)
-    labels = min(plan.label_budget - 1 + an_iteration, first + plan.maximum_iterations * an_iteration)
+    labels = min(max(plan.label_budget - 1, first) + an_iteration, first + plan.maximum_iterations * an_iteration)
     first_ionic = 0 if given else sum(kind.number * kind.label.ionic_steps for kind in plan.first_frames.values())
     ionic = max(_ionic_steps(plan, stage) for stage in plan.stages)
     each = max(plan.label.ionic_steps / plan.label.frames_per_start, 1.0 if plan.check_frames else 0.0)

@@ -16,6 +16,7 @@ from ase.units import GPa
 
 from aiida_dnpmelt.calculations.finite_size import cells_of
 from aiida_dnpmelt.calculations.job_resources import many_processes, too_many_processes
+from aiida_dnpmelt.calculations.learning_plan import LearningPlan, first_labels
 from aiida_dnpmelt.calculations.melting_point import repetitions_of
 from aiida_dnpmelt.data.elements import Element, elements
 from aiida_dnpmelt.physics.crystals import lattice_name, orthogonal_cell
@@ -76,6 +77,7 @@ def review(builder: ProcessBuilder, any_crystal: bool = False, guess_follows: bo
         found.refused.append(
             f"plan.target_shift_k: {shift:g} K is outside the allowed range {LEAST_SHIFT:g} to 10000 K"
         )
+    found.odd.extend(_small_label_budget(inputs.get("learning", inputs)))
     for place in job_places(inputs):
         where = f"{place.key}: " if place.key else ""
         refused = too_many_processes(place.code.computer, place.resources)
@@ -83,6 +85,19 @@ def review(builder: ProcessBuilder, any_crystal: bool = False, guess_follows: bo
         found.refused.extend([] if refused is None else [f"{where}{refused}"])
         found.odd.extend([] if odd is None else [f"{where}{odd}"])
     return Review(list(dict.fromkeys(found.refused)), list(dict.fromkeys(found.odd)))
+
+
+def _small_label_budget(learning: Mapping[str, Any]) -> Iterator[str]:
+    """Yield in words that a loop of learning has no budget for more than the iteration that is always done."""
+    plan = learning.get("plan", {})
+    if plan.get("label_budget") is None or learning.get("frames"):
+        return
+    budget, first = plan["label_budget"], first_labels(LearningPlan(**plan.get_dict()))
+    if budget <= first:
+        yield (
+            f"plan.label_budget: {budget} labels do not reach for the {first} first ones: one iteration is done, and "
+            "no other"
+        )
 
 
 def _crystals(inputs: Mapping[str, Any]) -> Iterator[tuple[str, ase.Atoms]]:

@@ -14,6 +14,7 @@ from aiida_dnpmelt.calculations.label_consistency import (
 )
 from aiida_dnpmelt.calculations.screening import screen_frames
 from aiida_dnpmelt.data.frames import FramesData
+from aiida_dnpmelt.data.potential import PotentialData
 from aiida_dnpmelt.workchains.adaptive_learning import AdaptiveLearningWorkChain
 from aiida_dnpmelt.workchains.training import TrainingWorkChain
 
@@ -94,3 +95,16 @@ def test_labelling_by_another_functional_is_refused_before_it_begins(potcar_fami
     assert other_functional(given, {"code": None}) is None
     problem = other_functional(given, labelling(metagga="SCAN"))
     assert problem == "frames: given are of PBE, the labelling is of SCAN: they cannot be learned as one"
+
+
+def test_labels_of_a_functional_are_not_learned_with_those_of_an_eam(potentials_folder):
+    labelling = {"potential": PotentialData.from_file(potentials_folder / "Cu_u3.eam")}
+    assert other_functional({"given": frames()}, labelling) is None
+    problem = other_functional({"given": frames("PBE"), "more": frames()}, labelling)
+    assert problem == "frames: given are of PBE, the labelling is by Cu_u3.eam (eam): they cannot be learned as one"
+
+
+def test_a_model_may_have_learned_the_functional_of_the_labels(tmp_path):
+    (tmp_path / "model.pb").write_bytes(b"not opened")
+    model = PotentialData.from_file(tmp_path / "model.pb", "deepmd", type_map=["Cu"], cutoff=6.0)
+    assert other_functional({"given": frames("PBE")}, {"potential": model}) is None

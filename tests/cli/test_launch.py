@@ -274,6 +274,13 @@ def test_a_parallel_environment_that_a_scheduler_does_not_know_is_refused(launch
     assert "parallel_env" in result.output
 
 
+@pytest.mark.parametrize("scheduler", ["direct", "slurm", "lsf"])
+def test_a_wall_time_needs_no_number_of_processes(launch, cluster_code, scheduler):
+    words = () if scheduler == "direct" else ("--code", cluster_code(scheduler))
+    result = launch(*words, "--max-wallclock", "3600", "--dry-run")
+    assert result.exit_code == 0, result.output
+
+
 def test_many_processes_on_a_cluster_are_told(launch, cluster_code):
     result = launch("--code", cluster_code("slurm"), "--mpi", "64", "--dry-run")
     assert result.exit_code == 0, result.output

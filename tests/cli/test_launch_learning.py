@@ -39,6 +39,14 @@ def test_dry_run_of_the_loop_tells_labels_jobs_and_steps_and_runs_nothing(launch
     assert processes() == before
 
 
+def test_dry_run_counts_the_first_labels_when_the_budget_is_below_them(launch):
+    result = launch("learn", "--protocol", "fast", "--labels", "1", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "at most 270 labels" in result.output  # 204 first ones, and the one iteration that is always done
+    assert "[!] plan.label_budget: 1 labels do not reach for the 204 first ones" in result.output
+    assert "label_budget" not in launch("learn", "--protocol", "fast", "--dry-run").output
+
+
 def test_dry_run_of_the_chain_tells_the_coexistence_as_well(launch):
     result = launch("melt", "--protocol", "fast", "--model-seed", "7", "--model-seed", "8", "--dry-run")
     assert result.exit_code == 0, result.output

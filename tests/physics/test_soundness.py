@@ -67,6 +67,7 @@ NO_CRYSTALS = {
     "two on a site": (with_occupancies({"Cu": 0.6, "Ni": 0.4}), r"occupied in part \(Cu 0.6, Ni 0.4\)"),
     "two on a site that are full together twice": (with_occupancies({"Cu": 1.0}, {"Cu": 0.5, "Ni": 0.5}), "Ni 0.5"),
     "vacancies": (with_occupancies({"Cu": 0.9}), r"occupied in part \(Cu 0.9\)"),
+    "no number": (with_occupancies({"Cu": "?"}), r"occupancy of a site is not known \(Cu \?\)"),
     "slab": (slab(), r"a layer of 15\.\d Angstrom without atoms along c"),
     "turned slab": (turned_slab(), r"a layer of 15\.\d Angstrom without atoms along c"),
     "molecule": (in_a_box(), "it is a slab or a molecule"),

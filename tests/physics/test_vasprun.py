@@ -121,6 +121,15 @@ def test_damage_in_the_middle_keeps_what_came_before(tmp_path, junk):
     assert run.cut is not None or len(run.steps) == 3  # bytes that are letters of ISO-8859-1 damage a number only
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_stars_in_a_cell_are_no_number_and_warn_nobody(tmp_path):
+    text = vasprun(copper_frames(2), {"PSTRESS": 10.0})
+    place = text.index("<v>", text.index('name="basis"', text.index("<calculation>"))) + 3
+    run = read(tmp_path, text[:place] + " *************** " + text[place + 17 :])
+    assert np.isnan(run.steps[0].virial_ev).all()
+    assert np.isfinite(run.steps[1].virial_ev).all()
+
+
 def test_stars_of_an_overflow_are_no_number(tmp_path):
     text = vasprun(copper_frames(2))
     place = text.index("<v>", text.index('name="forces"')) + 3
@@ -331,6 +340,8 @@ class TestSymbols:
         "Müller".encode(),
         b"\x00\x1b[1m bold \x07",
         b"</i> <i>",
+        b"a ]]> b",
+        b"&#3; &#x0; &#xD800;",
         b"<modeling>",
         b"&",
     ],

@@ -187,7 +187,7 @@ class TestRefused:
             ("type.raw", "", "no atoms"),
             ("type_map.raw", "Q\n", "'Q': no chemical element"),
             ("type_map.raw", "X\n", "'X': no chemical element"),
-            ("type_map.raw", "cu\n", "'cu': no chemical element"),
+            ("type_map.raw", "cu\n", "'cu': no chemical element, Cu may be meant"),
             ("type_map.raw", "", "name it"),
         ],
     )
