@@ -37,9 +37,11 @@ def resources_of(
 def fitted_options(code: orm.AbstractCode, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options of a job with resources that are put into the words of the scheduler of its code."""
     computer = code.computer
+    given = dict(options.get("resources") or {})
+    if computer is not None and is_this_machine(computer) and given.pop("parallel_env", None) is not None:
+        return {**options, "resources": {**ONE_PROCESS, **given}}  # it is meant for the jobs on other computers
     if computer is None or counts_machines(computer):
         return dict(options)
-    given = dict(options.get("resources") or {})
     if "tot_num_mpiprocs" not in given:
         machines, processes = given.pop("num_machines", 1), given.pop("num_mpiprocs_per_machine", 1)
         given = {**given, **resources_of(computer, processes, machines)}

@@ -22,6 +22,7 @@ _SAME_EV: Final = 1e-6
 """Distance up to which two energies that VASP wrote are the same number."""
 _SAME_UNIT: Final = 1e-6
 """Relative distance up to which P V is the same: versions of VASP differ in the eV."""
+NO_THERMOSTAT: Final = "no thermostat"
 _WORTH_A_WORD_EV: Final = 1e-4
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _NO_STRESS, _TRACE_ONLY = 0, 1
@@ -204,11 +205,22 @@ class VaspRun:
             words = f"P V of PSTRESS = {self.settings['PSTRESS']:g} kB taken off the energies"
             checked = all(step.work_checked for step in self.steps)
             found.append(words if checked else f"{words}, which the electronic steps could not confirm")
-        if is_dynamics(self.settings) and holds_temperature(self.settings) is False:
-            known = all(np.isfinite(step.kinetic_ev) for step in self.steps)
-            source = "those of the kinetic energy" if known else "TEBEG, there are no kinetic energies"
-            found.append(f"no thermostat: temperatures are {source}")
+        if self.is_free:
+            source = (
+                "TEBEG, there are no kinetic energies" if self.guesses_temperature else "those of the kinetic energy"
+            )
+            found.append(f"{NO_THERMOSTAT}: temperatures are {source}")
         return tuple(found)
+
+    @property
+    def is_free(self) -> bool:
+        """Return whether atoms move in time, and no thermostat holds their temperature."""
+        return is_dynamics(self.settings) and holds_temperature(self.settings) is False
+
+    @property
+    def guesses_temperature(self) -> bool:
+        """Return whether TEBEG stands for temperatures that no thermostat holds and no kinetic energy tells."""
+        return self.is_free and not all(np.isfinite(step.kinetic_ev) for step in self.steps)
 
 
 def potential_energy(written_ev: float, cycle_ev: float, work_ev: float, contained: bool) -> tuple[float, float, bool]:

@@ -24,6 +24,8 @@ def find_sources(path: Path) -> Iterator[Source]:
     if path.is_file():
         yield _of_file(path)
         return
+    if not path.is_dir():
+        raise ValueError(f"'{path}' is neither a file nor a folder")
     tree = walk(path, holds_frames)
     left = (Source(each, "link" if each.is_symlink() else "folder", left=words) for each, words in tree.left.items())
     found = [*sources_in(tree), *left]

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Final, Literal
 from xml.parsers.expat import ExpatError, ParserCreate
 
+import numpy as np
+
 from aiida_dnpmelt.physics.outcar import read_outcar
 from aiida_dnpmelt.physics.packed import SUFFIXES, open_packed
-from aiida_dnpmelt.physics.vasp_run import VaspRun
+from aiida_dnpmelt.physics.vasp_run import NO_THERMOSTAT, VaspRun
 from aiida_dnpmelt.physics.vasprun import MendedXml, read_vasprun
 
 from .sources import NO_FRAMES, Dataset, Source, check_element, finite_dataset, no_stress, temperatures_of
@@ -70,8 +72,11 @@ def read_run(source: Source, symbol: str | None, temperature_k: float | None) ->
         return Dataset(None, flaw=run.flaw or NO_FRAMES, details=details)
     check_element(run.symbols, symbol)
     _check_stress(run)
-    frames = {**run.arrays(), "temperatures_k": temperatures_of(run.temperatures_k, temperature_k)}
-    remarks = (*_of_neighbours(source, run), *run.remarks)
+    named = temperature_k is not None and run.guesses_temperature
+    known = np.full(len(run.steps), np.nan) if named else run.temperatures_k
+    frames = {**run.arrays(), "temperatures_k": temperatures_of(known, temperature_k)}
+    told = [words for words in run.remarks if not (named and words.startswith(NO_THERMOSTAT))]
+    remarks = (*_of_neighbours(source, run), *told)
     return finite_dataset(run.symbols, frames, run.converged, run.flaw, details, remarks)
 
 

@@ -191,7 +191,11 @@ def _review_guess(found: Review, inputs: Mapping[str, Any], pressure: float, gue
     if temperature is not None:
         _review_temperature(found, temperature.value, usual, pressure, scale)
     elif guess_follows:
-        return
+        if pressure > HIGH_PRESSURE * scale:
+            found.odd.append(
+                f"temperature: the first guess at {pressure:g} GPa follows from cells at other pressures; after a wide "
+                "gap it may be far off, a temperature_k of your own is not"
+            )
     elif pressure > HIGH_PRESSURE * scale:
         found.refused.append(
             f"temperature: a first guess in K is needed at {pressure:g} GPa, the tabulated T_m of {entry.symbol}, "

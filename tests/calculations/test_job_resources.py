@@ -114,6 +114,11 @@ def test_options_are_put_into_the_words_of_the_scheduler(codes):
     assert fitted_options(sge, named) == named
 
 
+def test_a_parallel_environment_is_not_asked_of_this_machine(lmp_code):
+    """A launch may have one computer with SGE, and run the rest here."""
+    assert fitted_options(lmp_code, {"resources": {"parallel_env": "smp"}}) == {"resources": ONE_PROCESS}
+
+
 def builder_of(
     name: str, codes: tuple[orm.InstalledCode, orm.InstalledCode], potential: PotentialData, **options: Any
 ) -> ProcessBuilder:

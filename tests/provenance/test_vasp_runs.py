@@ -48,6 +48,13 @@ def test_phase_follows_the_kinetic_energy_where_no_thermostat_holds_the_temperat
     assert (found.node.phase, found.remark) == ("solid", "no thermostat: temperatures are those of the kinetic energy")
 
 
+def test_temperature_that_is_named_goes_before_one_that_nothing_held_and_nothing_tells(tmp_path):
+    write_run(tmp_path, copper_frames(3, seed=74), incar={"TEBEG": 1500.0, "TEEND": 1500.0, "SMASS": -3.0})
+    (found,) = import_dataset(tmp_path, temperature_k=750.0)
+    assert found.node.get_array("temperatures").tolist() == [750.0] * 3
+    assert (found.node.phase, found.remark) == ("solid", "")
+
+
 def test_static_run_does_not_say_its_temperature(tmp_path):
     write_run(tmp_path, copper_frames(1, seed=73), incar={"NSW": 0, "IBRION": -1})
     (found,) = import_dataset(tmp_path)
