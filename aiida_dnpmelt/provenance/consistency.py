@@ -224,8 +224,8 @@ def settings_of(details: Mapping[str, Any], atoms: int) -> dict[str, str]:
     mesh, number = details.get("kpoint_mesh"), details.get("kpoints")
     if (mesh or number) and "KSPACING" not in found:
         found[f"{KPOINTS} of {atoms} atoms"] = "x".join(map(str, mesh)) if mesh else str(number)
-    if potcars:
-        found[POTCARS] = ", ".join(" ".join(title.split()) for title in potcars)
+    if any(potcars):
+        found[POTCARS] = ", ".join(" ".join(title.split()) for title in potcars if title)
     if functional := functional_of(incar, potcars):
         found[FUNCTIONAL] = functional
     return found

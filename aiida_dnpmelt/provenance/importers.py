@@ -14,7 +14,7 @@ from aiida.orm import CalcFunctionNode, Code, Data, Dict, Int, QueryBuilder, Sin
 
 from aiida_dnpmelt.calculations.deepmd_show import DeepmdShowCalculation
 from aiida_dnpmelt.calculations.screening import screen_frames
-from aiida_dnpmelt.data.elements import element
+from aiida_dnpmelt.data.elements import elements
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import DEEPMD, DEEPMD_SUFFIXES, PotentialData, no_model, pair_style_of
 from aiida_dnpmelt.data.trust import own_code, trust, untrusted
@@ -274,9 +274,10 @@ def _same_labels(node: FramesData, frames: LabelledFrames) -> bool:
 def _phase_of(frames: LabelledFrames) -> str:
     """Return the phase that frames at their temperature are taken for."""
     symbols = set(frames.symbols)
-    if len(symbols) > 1:
-        raise ValueError(f"frames of {', '.join(sorted(symbols))}: name their phase")
-    melting = element(frames.symbols[0]).melting_temperature
+    known = elements().get(next(iter(symbols))) if len(symbols) == 1 else None
+    if known is None:
+        raise ValueError(f"frames of {', '.join(sorted(symbols))}, whose T_m is not in the table: name their phase")
+    melting = known.melting_temperature
     return "liquid" if frames.temperatures_k.mean() >= melting else "solid"
 
 

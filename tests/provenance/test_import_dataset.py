@@ -184,6 +184,13 @@ def test_set_of_turned_frames_is_a_copy_of_its_run(tmp_path):
     assert found["set"].remark.startswith("3 of 3 frames were read before, labels within 0.003 eV, ")
 
 
+def test_elements_without_a_tabulated_melting_temperature_need_their_phase_named(tmp_path):
+    hydrogen = replace(copper_frames(2, seed=54), symbols=("H",) * len(copper_frames(2).symbols))
+    write_run(tmp_path / "run", hydrogen)
+    assert by_name(tmp_path)["run/vasprun.xml"].remark == "frames of H, whose T_m is not in the table: name their phase"
+    assert by_name(tmp_path, phase="liquid")["run/vasprun.xml"].state == "stored"
+
+
 def test_set_of_which_all_was_read_before_needs_no_temperature(tmp_path):
     run = copper_frames(3, seed=52)
     write_run(tmp_path / "run", run)
