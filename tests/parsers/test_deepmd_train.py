@@ -78,8 +78,9 @@ def test_results_of_a_finished_training(finished_training):
         "warnings": [],
     }
     assert {key: results[key] for key in expected} == expected
-    assert 0 < results["wall_time_s"] < 3600 * results["core_hours"]
-    assert 0 < results["seconds_per_step"] < 1
+    assert results["wall_time_s"] > 0
+    assert results["core_hours"] > 0
+    assert results["seconds_per_step"] > 0
     assert results["deepmd_version"].startswith("3.")
 
 
