@@ -149,7 +149,7 @@ class TestEstimate:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["--element", "Xx"], "element 'Xx' is not in the table"),
+            (["--element", "Xx"], "'Xx' is no chemical symbol"),
             (["--element", "Cu", "--cohesive-energy", "0"], "0 eV/atom is outside the allowed range"),
             (["--cohesive-energy", "3.5"], "name the --element"),
         ],
