@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_dnpmelt.cli.options import ELEMENT, format_option, profile_option
+from aiida_dnpmelt.cli.options import FORMULA, format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
 from aiida_dnpmelt.cli.tables import FORMATS, echo_note, echo_rows
 
@@ -26,7 +26,7 @@ MEANS = ("lattice", "number", "error/K", "|error|/K", "error/%", "|error|/%")
 COHESIVE = ("pk", "element", "group", "T_m/K", "E_coh/(eV/atom)", "E_coh from", "relation/K", "off/%", "potential")
 
 _OPTIONS = (
-    click.option("--element", "symbol", type=ELEMENT, help="Chemical symbol. Default: all elements."),
+    click.option("--element", "symbol", type=FORMULA, help="Chemical symbol. Default: all elements."),
     click.option(
         "--potential", help="Part of the label of the potential (of models: of their teacher), or of its SHA-256."
     ),

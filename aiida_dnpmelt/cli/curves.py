@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_dnpmelt.cli.options import ELEMENT, format_option, profile_option
+from aiida_dnpmelt.cli.options import ELEMENT, FORMULA, format_option, profile_option
 from aiida_dnpmelt.cli.plots import check_plot, draw
 from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
 
@@ -24,7 +24,7 @@ ESTIMATES = ("element", "group", "E_coh/(eV/atom)", "T_m/K", "T_m(exp)/K", "off/
 
 
 @click.command()
-@click.option("--element", "symbol", required=True, type=ELEMENT, help="Chemical symbol.")
+@click.option("--element", "symbol", required=True, type=FORMULA, help="Chemical symbol.")
 @click.option("--potential", help="Part of the label of the potential, or of its SHA-256, if there are several.")
 @click.option("--lattice", help="Lattice that melts, if there are several at one pressure.")
 @click.option("--protocol", help="Name of the protocol, to take points of one only.")

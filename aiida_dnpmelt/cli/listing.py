@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_dnpmelt.cli.options import ELEMENT, format_option, profile_option
+from aiida_dnpmelt.cli.options import FORMULA, format_option, profile_option
 from aiida_dnpmelt.cli.ranges import RANGE
 from aiida_dnpmelt.cli.tables import FORMATS, echo_rows
 from aiida_dnpmelt.provenance.marks import LEFT_OUT
@@ -35,7 +35,7 @@ _TEXTS = (
 
 
 @click.command("list")
-@click.option("--element", type=ELEMENT, help="Chemical symbol.")
+@click.option("--element", type=FORMULA, help="Chemical symbol.")
 @click.option("--pressure", type=RANGE, help="Pressure in GPa: a number, or LOW:HIGH.")
 @click.option("--temperature", type=RANGE, help="T_m in K, LOW:HIGH; one side can be missing.")
 @click.option("--uncertainty", type=RANGE, help="Standard uncertainty in K, LOW:HIGH; `:5` is at most 5 K.")

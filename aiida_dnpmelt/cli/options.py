@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,26 @@ class ElementType(click.ParamType):
         return str(value)
 
 
+class FormulaType(ElementType):
+    """A chemical symbol, or the formula of an alloy whose melting points are looked for."""
+
+    name = "formula"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the symbol or the formula.
+
+        :raises ClickException: if it is none.
+        """
+        parts = re.findall(r"([A-Z][a-z]?)\d*", str(value))
+        if len(parts) > 1 and re.fullmatch(r"(?:[A-Z][a-z]?\d*)+", str(value)):
+            for part in parts:
+                super().convert(part, param, ctx)
+            return str(value)
+        return super().convert(value, param, ctx)
+
+
 ELEMENT = ElementType()
+FORMULA = FormulaType()
 
 
 class PotentialFile(click.ParamType):

@@ -14,4 +14,4 @@ def sentence(error: object) -> str:
     lines = (" ".join(line.split()) for line in str(error).splitlines())
     kept = [_DRIVER.sub("", line) for line in lines if line and not _BACKGROUND.match(line)]
     ended = [line if line.endswith(_ENDS) else f"{line}." for line in kept[:-1]]
-    return " ".join([*ended, *kept[-1:]]).rstrip(".") or type(error).__name__
+    return " ".join([*ended, *kept[-1:]]).rstrip(".")

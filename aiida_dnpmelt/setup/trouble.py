@@ -112,7 +112,9 @@ def _closed(profile: Profile, error: BaseException) -> Trouble:
     remedy = "restore it from a backup, or, after an update of AiiDA, `verdi storage migrate`"
     if profile.storage_backend == "core.sqlite_zip":
         remedy = f"open its archive again, or forget it by `aiida-dnpmelt open --close {profile.name}`"
-    return Trouble(f"the storage of profile '{profile.name}' does not open ({sentence(error)})", remedy)
+    return Trouble(
+        f"the storage of profile '{profile.name}' does not open ({sentence(error) or type(error).__name__})", remedy
+    )
 
 
 def _database() -> str:

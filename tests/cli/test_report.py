@@ -60,7 +60,7 @@ def test_what_has_no_page_is_refused(report):
 def test_folder_that_is_not_there_is_named(report):
     result = report(str(store().pk), "-o", "nowhere/melt.html")
     assert result.exit_code == 1
-    assert "--output: nowhere/melt.html cannot be written: there is no folder '" in result.output
+    assert "--output: nowhere/melt.html cannot be written: No such file or directory: " in result.output
 
 
 @pytest.mark.parametrize("module", ["matplotlib", "jinja2"])

@@ -72,7 +72,7 @@ def test_impact_refuses_what_it_cannot_answer(run, arguments, message):
 def test_compare_says_why(run, aiida_localhost):
     one, two = lineage(aiida_localhost), lineage(aiida_localhost, training_seed=8, melting_temperature_k=1350.0)
     text = run("tm", "compare", str(one.chain.pk), str(two.chain.pk)).output
-    assert "second less first: +24(7) K, 3.6 sigma" in text
+    assert "second less first: +24(6) K, 3.6 sigma" in text
     assert "assess_runs.potential < deepmd_train.seed: given data differ" in text
     record = json.loads(run("tm", "compare", str(one.chain.pk), str(two.chain.pk), "--format", "json").output)
     assert record["frames"]["both"]["frames"] == 14
