@@ -341,7 +341,7 @@ def test_a_guess_is_needed_for_what_is_no_element(lmp_code, potentials_folder):
     potential = PotentialData.get_or_create(potentials_folder / "CuNi.eam.alloy")
     structure = orm.StructureData(ase=bulk("CuNi", "rocksalt", a=4.5))
     builder = TPCWorkChain.get_builder_from_protocol(lmp_code, structure, potential)
-    with pytest.raises(ValueError, match="temperature: a guess in K is needed for"):
+    with pytest.raises(ValueError, match="temperature: a guess of T_m in K is needed for"):
         run_get_node(builder)
 
 
