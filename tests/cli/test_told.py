@@ -10,6 +10,7 @@ from aiida_dnpmelt.cli.told import told
 def slow(monkeypatch):
     """Give a clock on which each look takes 2 s."""
     clock = iter(range(0, 10_000, 2))
+    monkeypatch.setattr(module, "SECONDS", 5.0)
     monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
 
 
@@ -25,6 +26,7 @@ def test_number_of_all_is_left_out_where_nobody_knows_it(slow, capsys):
     assert capsys.readouterr().err.splitlines() == ["sources read: 2"]
 
 
-def test_what_is_done_at_once_says_nothing(capsys):
+def test_what_is_done_at_once_says_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(module, "SECONDS", 5.0)
     assert list(told(range(1000), "checking cells")) == list(range(1000))
     assert capsys.readouterr().err == ""
