@@ -225,7 +225,8 @@ def _crystal_told(outcomes: Mapping[str, Outcome], living: list[str], lattice: s
         return [f"which crystal the solid is was not judged: only {', '.join(LATTICES)} are told apart"]
     known = [outcomes[label].measures.get("lattice_share") for label in living]
     shares = [share for share in known if share is not None]
-    told = [f"{min(shares):.0%} to {max(shares):.0%} of the solid is {lattice} at the end"] if shares else []
+    ends = list(dict.fromkeys(f"{share:.0%}" for share in (min(shares), max(shares)))) if shares else []
+    told = [f"{' to '.join(ends)} of the solid is {lattice} at the end"] if ends else []
     if len(shares) < len(living):
         told.append(f"which crystal the solid is is not known in {len(living) - len(shares)} of {len(living)} runs")
     return told

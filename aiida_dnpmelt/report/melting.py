@@ -70,7 +70,8 @@ def melting_text(result: Mapping[str, Any]) -> str:
     if result["teacher_melting_temperature_k"] is not None:
         own = words.kelvin(result["teacher_melting_temperature_k"], result["teacher_uncertainty_k"])
         lines.append(f"the teacher's own: {own} ({result['teacher_verdict']}); {'; '.join(agreements(result))}")
-    lines.append(f"{result['labels']} labels in {result['iterations']} iterations")
+    number = result["iterations"]
+    lines.append(f"{result['labels']} labels in {number} iteration{'' if number == 1 else 's'}")
     return "\n".join(lines)
 
 

@@ -341,7 +341,7 @@ def test_four_runs_of_another_crystal_are_no_melting_temperature_of_the_claimed_
 def test_runs_that_kept_the_crystal_count_and_those_that_did_not_are_named():
     runs = living(4, 120.0, found_lattices=FCC)
     alone = assessed_as("fcc", runs)
-    assert (alone.verdict, alone.reasons[1]) == ("valid", "95% to 95% of the solid is fcc at the end")
+    assert (alone.verdict, alone.reasons[1]) == ("valid", "95% of the solid is fcc at the end")
     turned = {"seed_9": synthetic_run(9, length_ps=120.0, melting_temperature_k=1500.0, found_lattices=BCC)}
     found = assessed_as("fcc", {**runs, **turned})
     assert (found.verdict, found.temperature_k) == ("valid", alone.temperature_k)
