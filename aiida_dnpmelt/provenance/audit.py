@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,7 @@ STATES = (FAILED, DOUBTED, UNKNOWN, PASSED, INAPPLICABLE)
 """States of checks, the gravest first."""
 
 _LEARNING_TYPE = "aiida.workflows:dnpmelt.adaptive_learning"
+_PART = "point_"
 _RANDOM = ("dnpmelt.coexistence", "dnpmelt.deepmd_train", "dnpmelt.exploration", "dnpmelt.label")
 """Jobs that draw random numbers."""
 _FORMATS_WITH_UNITS = ("vasprun.xml", "OUTCAR")
@@ -97,6 +98,14 @@ class _Case:
         frames = {node.pk for node in self.of_type("FramesData")}
         return [orm.load_node(pk) for pk in sorted(pks & frames)]
 
+    @cached_property
+    def parts(self) -> dict[str, Any]:
+        """Return the melting points of the models that the result of a whole chain is made of, by their names."""
+        makers = [node.pk for node in self.nodes if node.process_type.endswith(".melting_result")]
+        links = [link for pk in makers for link in self.inputs[pk] if link.label.startswith(_PART)]
+        found = {link.label.removeprefix(_PART): orm.load_node(link.source).get_dict() for link in links}
+        return {name: judged(point) for name, point in ordered(found).items()}
+
     @property
     def learned(self) -> bool:
         """Return whether a learned potential is among those that the coexistence ran with."""
@@ -158,8 +167,15 @@ def _uncertainty(case: _Case) -> _Found:
 
 
 def _crystal(case: _Case) -> _Found:
-    wanted, found = case.point["lattice"], case.point.get("found_lattice")
-    flaw = another_crystal(case.point)
+    if not case.parts:
+        yield from _crystal_of(case.point)
+    for name, point in case.parts.items():
+        yield from ((state, f"{name}: {reason}") for state, reason in _crystal_of(point))
+
+
+def _crystal_of(point: Mapping[str, Any]) -> _Found:
+    wanted, found = point["lattice"], point.get("found_lattice")
+    flaw = another_crystal(point)
     if wanted not in LATTICES:
         yield UNKNOWN, f"the crystal is none of {', '.join(LATTICES)}: which one the solid is at the end cannot be told"
     elif found is None:
@@ -167,7 +183,7 @@ def _crystal(case: _Case) -> _Found:
     elif flaw is not None:
         yield FAILED, flaw
     else:
-        share = case.point.get("found_lattice_share")
+        share = point.get("found_lattice_share")
         some = "most" if share is None else f"{share:.0%}"
         yield PASSED, f"{some} of the solid atoms are {found} at the end"
 

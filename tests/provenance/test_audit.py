@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from aiida import orm
+from aiida.common.links import LinkType
 from physics.labelled import labelled
-from provenance.stored_points import invalid
+from provenance.stored_points import POINT, invalid
 from provenance.stored_traces import coexistence, job, lineage, made
-from report.stored_melting import give, potential, unstored_potential
+from report.stored_melting import chain_node, end, give, potential, unstored_potential
 
 from aiida_dnpmelt.data.frames import FramesData
 from aiida_dnpmelt.data.potential import PotentialData
@@ -171,3 +172,25 @@ def test_an_exploration_without_a_frame_at_the_melting_temperature_tells_nothing
 def test_what_holds_no_melting_temperature_is_refused(clean):
     with pytest.raises(ValueError, match="no melting temperature"):
         audit(orm.Int(1).store().pk)
+
+
+def test_the_crystal_of_a_whole_chain_is_that_of_each_of_its_models(clean):
+    """Its result has none of its own; a model beyond the ninth comes last."""
+    maker = orm.CalcFunctionNode(process_type="aiida_dnpmelt.calculations.melting.melting_result")
+    maker.set_process_state("finished")
+    for seed, share, found in ((2, 0.9, "fcc"), (10, 0.8, "bcc")):
+        point = orm.Dict({**POINT, "found_lattice": found, "found_lattice_share": share}).store()
+        maker.base.links.add_incoming(point, LinkType.INPUT_CALC, f"point_seed_{seed}")
+    maker.store()
+    numbers = ("melting_temperature_k", "standard_uncertainty_k")
+    own = {key: POINT[key] for key in ("element", "lattice", "pressure_gpa", "verdict", "reasons", *numbers)}
+    result = orm.Dict({**own, "corrected_melting_temperature_k": None, "models": {}})
+    result.base.links.add_incoming(maker, LinkType.CREATE, "result")
+    chain = chain_node("melting", protocol=orm.Str("fast"))
+    give(chain, melting=result)
+    end(chain)
+    found = [(each.state, each.reason) for each in audit(chain.pk) if each.check == "crystal"]
+    assert sorted(found, key=lambda each: each[1][:7]) == [
+        ("failed", "seed_10: 80% of the solid is bcc at the end, it is to be fcc"),
+        ("passed", "seed_2: 90% of the solid atoms are fcc at the end"),
+    ]
